@@ -1,0 +1,103 @@
+#ifndef CT_H
+#define CT_H
+
+/* The one header that glue may include, in the order data flows: points and a metric become an index
+ * (k-d order and cover tree), an index and queries become neighbours. Rows are counted from 0. */
+
+#include "arena.h"
+#include "distances.h"
+#include "metric.h"
+#include "points.h"
+#include "run.h"
+#include "simd.h"
+#include "status.h"
+#include "tree.h"
+
+/* ---- index ---- */
+
+/* order[pos]: the points in k-d order, cut on the widest embedded side at multiples of the leaf size,
+ * so that runs of 32 are compact cells. Deterministic for any thread count. Any metric but
+ * CT_FUNCTION. n entries. */
+ct_status ct_kd_order(const ct_points *points, const ct_metric *metric, int *order, ct_stats *stats,
+                      const ct_run *run);
+
+/* rank[row]: the place of each point along a Hilbert curve through the embedded points. n entries. */
+ct_status ct_hilbert_rank(const ct_points *points, const ct_metric *metric, int *rank,
+                          const ct_run *run);
+
+/* Canonical distances of points under a coordinate metric, for the tree. to_points may be NULL.
+ * The result borrows its arguments and memory of the arena. */
+ct_status ct_distances_of_points(const ct_points *points, const ct_points *to_points,
+                                 const ct_metric *metric, ct_distances *distances, const ct_run *run);
+
+/* Fills the arrays of tree (tree->n points). rank orders siblings of one scale; NULL: by row. */
+ct_status ct_tree_build(const ct_distances *distances, const int *rank, ct_tree *tree, ct_stats *stats,
+                        const ct_run *run);
+
+/* Gives an existing topology the radii and parent distances of other distances (levels stay). */
+ct_status ct_tree_annotate(const ct_distances *distances, ct_tree *tree, ct_stats *stats,
+                           const ct_run *run);
+
+/* The first invariant that a tree breaks, NULL if none, and where: a sentence part such as
+ * "parents come before their descendants", and a position. Reads nothing out of range whatever the
+ * arrays hold. distances NULL: only the shape is checked (what must hold before a search).
+ * annotated: radii and parent distances are another metric's than the levels. */
+typedef struct {
+  const char *broken;
+  int position;
+} ct_tree_fault;
+
+ct_status ct_tree_check(const ct_tree *tree, const ct_distances *distances, int annotated,
+                        ct_tree_fault *fault, const ct_run *run);
+
+/* ---- search ---- */
+
+/* Who asks, and who may answer.
+ * points NULL: query q is indexed row rows[q] (rows NULL: row q); otherwise it is point q of points.
+ * limit[q]: only rows < limit[q] are candidates; NULL: all are.
+ * self: whether an indexed query may find its own row. */
+typedef struct {
+  const ct_points *points;
+  const int *rows;
+  int count;
+  const int *limit;
+  int self;
+} ct_queries;
+
+/* The k nearest candidates of each query, by blocks of the k-d order.
+ * id, dist: column-major count x k, nearest first by (distance, row); missing: -1 and NAN.
+ * order: n entries of ct_kd_order(), a permutation. Any metric but CT_FUNCTION. k >= 1. */
+ct_status ct_block_knn(const ct_points *points, const ct_metric *metric, const int *order,
+                       const ct_queries *queries, int k, int *id, double *dist, ct_stats *stats,
+                       const ct_run *run);
+
+/* All candidates within radius (d <= radius) of each query, in two calls with the same arguments:
+ * the first fills count[q], the second writes query q's at id + offset[q], dist + offset[q], ordered
+ * by (distance, row). */
+ct_status ct_block_within_count(const ct_points *points, const ct_metric *metric, const int *order,
+                                const ct_queries *queries, double radius, int *count, ct_stats *stats,
+                                const ct_run *run);
+ct_status ct_block_within(const ct_points *points, const ct_metric *metric, const int *order,
+                          const ct_queries *queries, double radius, const size_t *offset, int *id,
+                          double *dist, ct_stats *stats, const ct_run *run);
+
+/* The same by the cover tree: any metric. queries->points only says that queries are new; their
+ * distances come from distances->to. */
+ct_status ct_tree_knn(const ct_tree *tree, const ct_distances *distances, const ct_queries *queries,
+                      int k, int *id, double *dist, ct_stats *stats, const ct_run *run);
+ct_status ct_tree_within_count(const ct_tree *tree, const ct_distances *distances,
+                               const ct_queries *queries, double radius, int *count, ct_stats *stats,
+                               const ct_run *run);
+ct_status ct_tree_within(const ct_tree *tree, const ct_distances *distances, const ct_queries *queries,
+                         double radius, const size_t *offset, int *id, double *dist, ct_stats *stats,
+                         const ct_run *run);
+
+/* ---- orderings ---- */
+
+/* order: the greedy maximin permutation. order[0] = first; every next point is the one whose distance
+ * to the chosen ones is largest, ties to the smaller row. distance[j] (or NULL): that distance when
+ * order[j] was chosen, INFINITY for j = 0. n entries each. Any metric but CT_FUNCTION. */
+ct_status ct_order_maxmin(const ct_points *points, const ct_metric *metric, int first, int *order,
+                          double *distance, ct_stats *stats, const ct_run *run);
+
+#endif

@@ -1,0 +1,169 @@
+#include "canonical.h"
+
+#include "metric.h"
+
+#include <float.h>
+#include <math.h>
+
+static const double ct_pi = 3.14159265358979323846;
+
+ct_key ct_metric_key(const ct_metric *metric) {
+  switch (metric->kind) {
+    case CT_MANHATTAN: return CT_KEY_SUM;
+    case CT_MAXIMUM: return CT_KEY_MAX;
+    case CT_MINKOWSKI: return CT_KEY_POWERS;
+    default: return CT_KEY_SQUARES;
+  }
+}
+
+int ct_metric_dim(const ct_metric *metric, int dim) {
+  return metric->kind == CT_GREAT_CIRCLE ? 3 : dim;
+}
+
+/* Sine and cosine of degrees. The angle is reduced to [-45, 45] exactly before it becomes radians, so
+ * that multiples of 90 give 0 and 1: poles are one point, and -180 and 180 one meridian. */
+static void sin_cos_degrees(double degrees, double *sine, double *cosine) {
+  int quarter = 0;
+  double rest = remquo(degrees, 90.0, &quarter) * (ct_pi / 180.0);
+  double s = sin(rest), c = cos(rest);
+  switch (quarter & 3) {
+    case 0: *sine = s, *cosine = c; break;
+    case 1: *sine = c, *cosine = -s; break;
+    case 2: *sine = -s, *cosine = -c; break;
+    default: *sine = -c, *cosine = s; break;
+  }
+}
+
+static void embed_sphere(const ct_points *points, int i, double *embedded) {
+  double sin_lon, cos_lon, sin_lat, cos_lat;
+  sin_cos_degrees(ct_points_at(points, i, 0), &sin_lon, &cos_lon);
+  sin_cos_degrees(ct_points_at(points, i, 1), &sin_lat, &cos_lat);
+  embedded[0] = cos_lat * cos_lon;
+  embedded[1] = cos_lat * sin_lon;
+  embedded[2] = sin_lat;
+}
+
+/* Divides by the largest entry first, so that no square overflows or vanishes. */
+static void embed_direction(const ct_points *points, int i, double *embedded) {
+  double largest = 0, sum = 0;
+  for (int c = 0; c < points->dim; c++) {
+    double size = fabs(ct_points_at(points, i, c));
+    largest = size > largest ? size : largest;
+  }
+  for (int c = 0; c < points->dim; c++) {
+    embedded[c] = ct_points_at(points, i, c) / largest;
+    sum += embedded[c] * embedded[c];
+  }
+  double norm = sqrt(sum);
+  for (int c = 0; c < points->dim; c++) embedded[c] /= norm;
+}
+
+void ct_metric_embed(const ct_metric *metric, const ct_points *points, int i, double *embedded) {
+  if (metric->kind == CT_GREAT_CIRCLE) {
+    embed_sphere(points, i, embedded);
+  } else if (metric->kind == CT_ANGULAR) {
+    embed_direction(points, i, embedded);
+  } else {
+    for (int c = 0; c < points->dim; c++) {
+      double value = ct_points_at(points, i, c);
+      embedded[c] = metric->scale ? value / metric->scale[c] : value;
+    }
+  }
+}
+
+/* Kahan's angle between two unit vectors: accurate from coincident to antipodal, where the arc sine
+ * of half the chord loses half the digits. */
+static double angle(const double *a, const double *b, int dim) {
+  double minus = 0, plus = 0;
+  for (int c = 0; c < dim; c++) {
+    double difference = a[c] - b[c], total = a[c] + b[c];
+    minus += difference * difference;
+    plus += total * total;
+  }
+  return 2 * atan2(sqrt(minus), sqrt(plus));
+}
+
+static double key_of(const ct_metric *metric, const double *a, const double *b, int dim) {
+  ct_key key = ct_metric_key(metric);
+  double sum = 0;
+  for (int c = 0; c < dim; c++) {
+    double t = fabs(a[c] - b[c]);
+    if (key == CT_KEY_SQUARES) sum += t * t;
+    else if (key == CT_KEY_SUM) sum += t;
+    else if (key == CT_KEY_MAX) sum = t > sum ? t : sum;
+    else sum += pow(t, metric->power);
+  }
+  return sum;
+}
+
+int ct_metric_key_suffices(const ct_metric *metric) {
+  return metric->kind != CT_ANGULAR && metric->kind != CT_GREAT_CIRCLE;
+}
+
+double ct_metric_from_key(const ct_metric *metric, double key) {
+  switch (ct_metric_key(metric)) {
+    case CT_KEY_SQUARES: return sqrt(key);
+    case CT_KEY_POWERS: return pow(key, 1 / metric->power);
+    default: return key;
+  }
+}
+
+double ct_metric_distance(const ct_metric *metric, const double *a, const double *b, int dim) {
+  if (metric->kind == CT_ANGULAR) return angle(a, b, dim);
+  if (metric->kind == CT_GREAT_CIRCLE) return metric->radius * angle(a, b, dim);
+  return ct_metric_from_key(metric, key_of(metric, a, b, dim));
+}
+
+double ct_metric_key_bound(const ct_metric *metric, double distance) {
+  double key = distance;
+  if (!ct_metric_key_suffices(metric)) {
+    double arc = metric->kind == CT_GREAT_CIRCLE ? distance / metric->radius : distance;
+    double chord = arc < ct_pi ? 2 * sin(0.5 * arc) : 2;
+    key = chord * chord;
+  } else if (ct_metric_key(metric) == CT_KEY_SQUARES) {
+    key = distance * distance;
+  } else if (ct_metric_key(metric) == CT_KEY_POWERS) {
+    key = pow(distance, metric->power) * (1 + 4 * metric->power * DBL_EPSILON);
+  }
+  key *= 1 + CT_KEY_MARGIN;
+  /* a square that vanishes must not shut out distances that do not; an infinite bound stays finite,
+   * so that absent boxes, infinitely far away, never pass */
+  key = key > 0 || distance <= 0 ? key : DBL_MIN;
+  return key < DBL_MAX ? key : DBL_MAX;
+}
+
+/* Largest coordinate for which every key stays finite. */
+static double largest_coordinate(const ct_metric *metric, int dim) {
+  switch (ct_metric_key(metric)) {
+    case CT_KEY_SQUARES: return 0.25 * sqrt(DBL_MAX / dim);
+    case CT_KEY_POWERS: return 0.25 * pow(DBL_MAX / dim, 1 / metric->power);
+    default: return 0.25 * DBL_MAX / dim;
+  }
+}
+
+static int value_fits(const ct_metric *metric, double value, int c, double largest) {
+  if (!isfinite(value)) return 0;
+  if (metric->kind == CT_GREAT_CIRCLE) return fabs(value) <= (c == 0 ? 360.0 : 90.0);
+  if (metric->kind == CT_ANGULAR || metric->kind == CT_FUNCTION) return 1;
+  return fabs(metric->scale ? value / metric->scale[c] : value) <= largest;
+}
+
+ct_status ct_metric_check(const ct_metric *metric, const ct_points *points, int *row, int *column) {
+  double largest = largest_coordinate(metric, points->dim);
+  for (int c = 0; c < points->dim; c++)
+    for (int i = 0; i < points->n; i++)
+      if (!value_fits(metric, ct_points_at(points, i, c), c, largest)) {
+        *row = i, *column = c;
+        return CT_ERR_DOMAIN;
+      }
+  if (metric->kind != CT_ANGULAR) return CT_OK;
+  for (int i = 0; i < points->n; i++) {
+    int c = 0;
+    while (c < points->dim && ct_points_at(points, i, c) == 0) c++;
+    if (c == points->dim) {
+      *row = i, *column = -1;
+      return CT_ERR_DOMAIN;
+    }
+  }
+  return CT_OK;
+}

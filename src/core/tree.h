@@ -1,0 +1,31 @@
+#ifndef CT_TREE_H
+#define CT_TREE_H
+
+#include <stdint.h>
+
+#include "distances.h"
+#include "run.h"
+
+/* A cover tree in preorder, one node per point: arrays of n entries that the caller owns.
+ * The subtree of the node at position pos is the run pos .. pos + size[pos] - 1; its first child
+ * stands at pos + 1, the next sibling at pos + size[pos].
+ *
+ * Invariants, for the node at pos with parent q (ct_tree_check() is their executable form):
+ *   order       point[] is a permutation, and point[q] < point[pos]: a parent's row is smaller than
+ *               all its descendants', so the rows < i are a tree again for every i
+ *   levels      level[pos] < level[q]; CT_LEVEL_DUPLICATE for points at distance 0 of their parent
+ *   covering    parent_distance[pos] = d(pos, q) <= 2^(level[pos] + 1), and <= 2^level[q] below the root
+ *   separation  d(a, b) > 2^min(level[a], level[b]) for siblings, and parent_distance[pos] > 2^level[pos]
+ *   radius      radius[pos] = the largest distance to a descendant, 0 for a leaf */
+typedef struct {
+  int n;
+  int *point;
+  int *size;
+  int *level;
+  double *radius;
+  double *parent_distance;
+} ct_tree;
+
+#define CT_LEVEL_DUPLICATE (-32768)
+
+#endif
