@@ -1,0 +1,51 @@
+#ifndef CT_RESIDUAL_SEARCH_H
+#define CT_RESIDUAL_SEARCH_H
+
+#include "residual.h"
+
+/* Who asks: as ct_queries, for residual searches.
+ * points NULL: query q is the indexed row rows[q] (rows NULL: row q); otherwise it stands at position q of points.
+ * limit[q]: only rows < limit[q] are candidates; NULL: all. self: whether an indexed query may find its own row. */
+typedef struct {
+  const ct_residual *points;
+  const int *rows;
+  int count;
+  const int *limit;
+  int self;
+} ct_residual_queries;
+
+/* The k nearest candidates of each query by (sqrt(t), row), t as ct_residual_t() gives it.
+ * id, dist: column-major count x k; missing: -1 and NAN. Exact. All three give the same bits.
+ *
+ * scan: blocked products of every query with every candidate. At most 1.0 products per pair. */
+ct_status ct_residual_scan(const ct_residual *index, const ct_residual_queries *queries, int k, int *id,
+                           double *dist, ct_stats *stats, const ct_run *run);
+
+/* How an exact search is to be done; all fields have defaults from ct_residual_plan_default(). */
+typedef struct {
+  int method;           /* 0: chosen by estimated cost, 1: scan, 2: two-frame search */
+  double net_radius;    /* of the net, in d; <= 0: chosen */
+  int frame;            /* centres per frame: 8 or 16; 0: chosen */
+  double table_bytes;   /* most memory that the table of centres and points may take */
+} ct_residual_plan;
+
+void ct_residual_plan_default(ct_residual_plan *plan);
+
+/* Chooses between scan and the two-frame search (which makes its net and tables in the arena), answers, and says in
+ * *used which method was taken (1 or 2). Positions of the index are best in k-d order. */
+ct_status ct_residual_knn(const ct_residual *index, const ct_residual_queries *queries, int k,
+                          const ct_residual_plan *plan, int *used, int *id, double *dist, ct_stats *stats,
+                          const ct_run *run);
+
+/* Local search: the k best of given candidates. candidate: column-major count x width rows, -1 for none (what
+ * ct_block_knn() returns in input space). Only candidates count; limits and self were the candidates' matter. */
+ct_status ct_residual_rank(const ct_residual *index, const ct_residual_queries *queries, const int *candidate,
+                           int width, int k, int *id, double *dist, ct_stats *stats, const ct_run *run);
+
+/* All candidates with sqrt(t) <= radius, count then fill, as ct_block_within(). */
+ct_status ct_residual_within_count(const ct_residual *index, const ct_residual_queries *queries, double radius,
+                                   int *count, ct_stats *stats, const ct_run *run);
+ct_status ct_residual_within(const ct_residual *index, const ct_residual_queries *queries, double radius,
+                             const size_t *offset, int *id, double *dist, ct_stats *stats, const ct_run *run);
+
+#endif
