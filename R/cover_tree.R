@@ -1,0 +1,257 @@
+#' Build an index of points
+#'
+#' `cover_tree()` indexes points once for many searches. It is not needed for a single call:
+#' [find_knn()], [find_within()] and [vecchia_neighbors()] take plain points too.
+#'
+#' @param x Points, one per row: a numeric matrix, a data frame or tibble of numeric columns, sf points, or a
+#'   vector for points on a line. Row names are kept in results.
+#' @param metric What "near" means, see [metrics].
+#' @param order How siblings are laid out in the tree, `"hilbert"` along a space-filling curve or `"natural"` by
+#'   row. It decides memory order and speed, never a result.
+#' @param build What the tree's topology is built with: `"metric"`, the metric itself; `"euclidean"`, the
+#'   Euclidean distance of the coordinates; `"auto"` takes the faster. It never changes a result; for
+#'   metrics on coordinates all three are the same.
+#' @param threads Number of threads; `NULL` is the default described in [covertree-package].
+#' @param progress `TRUE` or `FALSE`: whether a progress bar is shown; `NULL` in interactive sessions.
+#'
+#' @details
+#' The index holds two structures. A *cover tree* (Beygelzimer, Kakade and Langford 2006) with one node
+#' per point, in preorder, so that every subtree is one run of it: the children of a node of level `l` lie within
+#' `2^l` of it, siblings of a level are farther than `2^level` apart, every node knows the largest distance to a
+#' descendant, and a parent's row is smaller than its descendants', so that the tree of the first
+#' `i` rows is contained in it. And a *k-d order* of the points, cut into blocks of 32 that are searched by
+#' their bounding boxes. Metrics on coordinates are searched by blocks, metrics given as a function by the tree.
+#'
+#' The index is a plain list: [saveRDS()], forks and clusters just work. Beyond the points it takes 32
+#' bytes a point (28 for `metric_function()`). Whatever comes back from a file is verified before it is used.
+#'
+#' @return A list of class `cover_tree` with elements
+#'   \describe{
+#'     \item{`x`}{the points, a double matrix}
+#'     \item{`metric`}{the metric}
+#'     \item{`tree`}{the cover tree in preorder, vectors with an entry per node: `point` (row of `x`),
+#'       `size` (nodes of the subtree), `level`, `radius` (largest distance to a descendant), `parent_distance`}
+#'     \item{`blocks`}{rows in k-d order; `NULL` for `metric_function()`}
+#'     \item{`order`, `build`}{the arguments}
+#'     \item{`stats`}{counts and seconds of the build, as in [find_knn()]}
+#'   }
+#'   `length()` is the number of points and `dim()` that of the matrix of points.
+#' @seealso [tree_check()] verifies an index; [find_knn()], [find_within()] and [vecchia_neighbors()] search it.
+#' @source A. Beygelzimer, S. Kakade, J. Langford (2006), Cover trees for nearest neighbor, ICML,
+#'   \doi{10.1145/1143844.1143857}.
+#' @examples
+#' tree <- cover_tree(quakes[, c("long", "lat")], metric = metric_great_circle())
+#' tree
+#' find_knn(tree, query = rbind(c(178.4, -18.1)), k = 3)
+#' @export
+cover_tree <- function(x, metric = metric_euclidean(), order = c("hilbert", "natural"),
+                       build = c("auto", "metric", "euclidean"), threads = NULL, progress = NULL) {
+  order <- rlang::arg_match(order)
+  build <- rlang::arg_match(build)
+  index <- new_index(x, metric)
+  run <- run_settings(threads, progress)
+  grown <- .Call(C_ffi_tree_build, index$x, index$metric, order == "hilbert", run)
+  index$tree <- grown$tree
+  index$order <- order
+  index$build <- build
+  index$stats <- add_stats(index$stats, grown$stats)
+  if (index$metric$kind != "function") index <- add_blocks(index, run)
+  index
+}
+
+# An index without its search structures: checked points and a metric that fits them.
+new_index <- function(x, metric, arg = "x", call = rlang::caller_env()) {
+  check_metric(metric, call = call)
+  x <- as_points(x, metric, arg = arg, call = call)
+  check_some_rows(x, arg = arg, call = call)
+  metric <- fit_metric(metric, x, call = call)
+  check_values(x, metric, arg = arg, call = call)
+  structure(list(x = x, metric = metric, tree = NULL, blocks = NULL, order = NULL, build = NULL,
+                 stats = NULL), class = "cover_tree")
+}
+
+add_blocks <- function(index, run) {
+  blocks <- .Call(C_ffi_block_order, index$x, index$metric, run)
+  index$blocks <- blocks$order
+  index$stats <- add_stats(index$stats, blocks$stats)
+  index
+}
+
+# The index of a search: as given, or made on the fly with only what the search needs.
+as_index <- function(tree, metric, run, arg = "tree", call = rlang::caller_env()) {
+  if (!inherits(tree, "cover_tree")) return(light_index(tree, metric %||% metric_euclidean(), run, arg, call))
+  if (!is.null(metric)) {
+    stop_input(c("{.arg metric} must not be given with an index.",
+                 i = "The index was built with a metric of its own."), call = call)
+  }
+  check_index(tree, call)
+  tree
+}
+
+light_index <- function(x, metric, run, arg, call) {
+  index <- new_index(x, metric, arg = arg, call = call)
+  if (index$metric$kind != "function") return(add_blocks(index, run))
+  grown <- .Call(C_ffi_tree_build, index$x, index$metric, FALSE, run)
+  index$tree <- grown$tree
+  index$stats <- grown$stats
+  index
+}
+
+# Types and lengths of an index that may come from anywhere; the core verifies what they hold before it reads on.
+check_index <- function(tree, call) {
+  broken <- index_fault(tree)
+  if (!is.null(broken)) {
+    stop_input(c("The index is damaged: {broken}.", i = "Build it anew with {.fn cover_tree}."),
+               kind = "index", call = call)
+  }
+}
+
+index_fault <- function(tree) {
+  if (!is.list(tree)) return("it is not a list")
+  x <- tree$x
+  if (!is.double(x) || !is.matrix(x) || nrow(x) == 0 || ncol(x) == 0) return("`x` is not a matrix of points")
+  if (!inherits(tree$metric, "covertree_metric")) return("`metric` is not a metric")
+  fault <- tryCatch({
+    fit_metric(tree$metric, x)
+    check_values(x, tree$metric)
+    NULL
+  }, covertree_error = function(e) "`x` and `metric` do not fit each other")
+  if (!is.null(fault)) return(fault)
+  n <- nrow(x)
+  if (tree$metric$kind != "function" && (!is.integer(tree$blocks) || length(tree$blocks) != n)) {
+    return("`blocks` is not integer with an entry per point")
+  }
+  type <- c(point = "integer", size = "integer", level = "integer", radius = "double", parent_distance = "double")
+  for (name in names(type)) {
+    if (typeof(tree$tree[[name]]) != type[[name]] || length(tree$tree[[name]]) != n) {
+      return(paste0("`tree$", name, "` is not ", type[[name]], " with an entry per point"))
+    }
+  }
+  NULL
+}
+
+#' Verify an index
+#'
+#' Checks every invariant of a cover tree: that rows form a tree in preorder with parents before their
+#' descendants, that children are covered by and separated from each other at their level, and that stored radii and
+#' distances are true.
+#'
+#' @param tree An index from [cover_tree()].
+#' @inheritParams cover_tree
+#' @return `tree`, invisibly. An error of class `covertree_error_index` names the first broken invariant and the position
+#'   in the tree.
+#' @examples
+#' tree <- cover_tree(faithful)
+#' tree_check(tree)
+#'
+#' tree$tree$radius[1] <- 0
+#' try(tree_check(tree))
+#' @export
+tree_check <- function(tree, threads = NULL, progress = NULL) {
+  if (!inherits(tree, "cover_tree")) {
+    stop_input(c("{.arg tree} must be an index made by {.fn cover_tree}.", x = "It is {describe(tree)}."))
+  }
+  check_index(tree, rlang::current_env())
+  run <- run_settings(threads, progress)
+  fault <- .Call(C_ffi_tree_check, tree$x, tree$metric, tree$tree, FALSE, run)
+  if (!is.null(fault)) {
+    stop_input(c("The tree breaks an invariant: {fault$broken}.", x = "Position {fault$position}, row {tree$tree$point[fault$position]}."),
+               kind = "index")
+  }
+  invisible(tree)
+}
+
+#' @export
+dim.cover_tree <- function(x) dim(x$x)
+
+#' @export
+length.cover_tree <- function(x) nrow(x$x)
+
+#' @export
+format.cover_tree <- function(x, ...) {
+  paste0("<cover_tree> ", count_of(nrow(x$x), "point"), " in ", count_of(ncol(x$x), "column"), ", ", format(x$metric))
+}
+
+count_of <- function(n, what) paste0(format(n, big.mark = ",", trim = TRUE), " ", what, if (n != 1) "s")
+
+#' @export
+print.cover_tree <- function(x, ...) {
+  cat(format(x), "\n", sep = "")
+  invisible(x)
+}
+
+#' @export
+summary.cover_tree <- function(object, ...) {
+  level <- object$tree$level
+  structure(list(
+    points = nrow(object$x), columns = ncol(object$x), metric = format(object$metric),
+    duplicates = sum(level[-1] == level_duplicate),
+    levels = table(level = level[level != level_duplicate]),
+    radius = object$tree$radius[1],
+    bytes = as.numeric(utils::object.size(object$tree)) + as.numeric(utils::object.size(object$blocks)),
+    stats = object$stats
+  ), class = "summary.cover_tree")
+}
+
+# Level of a point at distance 0 from its parent.
+level_duplicate <- -32768L
+
+#' @export
+print.summary.cover_tree <- function(x, ...) {
+  cat("<cover_tree> ", count_of(x$points, "point"), " in ", count_of(x$columns, "column"), ", ", x$metric, "\n", sep = "")
+  cat("  duplicates of earlier points: ", x$duplicates, "\n", sep = "")
+  levels <- as.integer(names(x$levels))
+  if (length(levels)) cat("  levels ", min(levels), " .. ", max(levels), ", radius of the root ", format(x$radius, digits = 4), "\n", sep = "")
+  cat("  size beyond the points: ", format(round(x$bytes / x$points, 1)), " bytes a point\n", sep = "")
+  cat("  build: ", format(x$stats$evaluations / x$points, digits = 3), " distances a point, ",
+      format(sum(x$stats$seconds), digits = 2), " s with ", count_of(x$stats$threads, "thread"), "\n", sep = "")
+  invisible(x)
+}
+
+#' Draw the upper levels of a tree
+#'
+#' Draws the points in two of their columns and, over them, the nodes of the coarser levels joined to their
+#' parents: the net that the tree throws over the data.
+#'
+#' @param x An index from [cover_tree()].
+#' @param levels How many of the coarsest levels are drawn, a whole number.
+#' @param columns Two column numbers or names; an index of one column is drawn against the row.
+#' @param ... Further arguments of [plot()], such as `main` or `asp`.
+#' @return `x`, invisibly.
+#' @examples
+#' plot(cover_tree(faithful), levels = 3)
+#' @export
+plot.cover_tree <- function(x, levels = 4, columns = 1:2, ...) {
+  check_count(levels)
+  xy <- if (ncol(x$x) == 1) cbind(x$x, row = seq_len(nrow(x$x))) else x$x[, columns, drop = FALSE]
+  labels <- colnames(xy) %||% paste("column", columns)
+  dots <- list(...)
+  defaults <- list(xlab = labels[1], ylab = labels[2], pch = 16, cex = 0.4, col = "grey70")
+  do.call(graphics::plot, c(list(unname(xy)), dots, defaults[setdiff(names(defaults), names(dots))]))
+  used <- sort(unique(x$tree$level[x$tree$level != level_duplicate]), decreasing = TRUE)
+  parent <- tree_parents(x$tree)
+  shade <- grDevices::hcl.colors(max(levels, 2), "viridis")
+  for (l in rev(seq_len(min(levels, length(used))))) {
+    at <- which(x$tree$level == used[l])
+    linked <- at[!is.na(parent[at])]
+    from <- xy[x$tree$point[parent[linked]], , drop = FALSE]
+    to <- xy[x$tree$point[linked], , drop = FALSE]
+    graphics::segments(from[, 1], from[, 2], to[, 1], to[, 2], col = shade[l])
+    here <- xy[x$tree$point[at], , drop = FALSE]
+    graphics::points(here[, 1], here[, 2], pch = 16, col = shade[l], cex = 1.6 - l / levels)
+  }
+  invisible(x)
+}
+
+# Position of each node's parent, NA for the root.
+tree_parents <- function(tree) {
+  n <- length(tree$size)
+  parent <- rep(NA_integer_, n)
+  open <- 1L
+  for (pos in seq_len(n)[-1]) {
+    while (pos >= open[length(open)] + tree$size[open[length(open)]]) open <- open[-length(open)]
+    parent[pos] <- open[length(open)]
+    open <- c(open, pos)
+  }
+  parent
+}

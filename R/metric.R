@@ -1,0 +1,170 @@
+#' Metrics
+#'
+#' What "near" means to [cover_tree()], [find_knn()], [find_within()], [vecchia_neighbors()] and
+#' [vecchia_order()]. A metric is a small list; it knows no data.
+#'
+#' @param scale `NULL`, or positive divisors of the coordinates, one for all columns or one per column:
+#'   the lengthscales of an anisotropic or space-time covariance.
+#' @param p Power of the Minkowski distance, a number within 1..1000. 1 is Manhattan, 2 Euclidean.
+#' @param radius Radius of the sphere; distances are arc lengths in its unit. The default is the
+#'   earth's mean radius in kilometres.
+#' @param f A function `f(a, B)` of a point (numeric vector) and a matrix of points in rows, which returns
+#'   the distances of `a` to every row: finite, not negative, zero only between points that may stand for
+#'   each other, symmetric, and within the triangle inequality. It is called often: make it vectorised.
+#'
+#' @details
+#' With points `a` and `b`, `metric_euclidean()` is `sqrt(sum(((a - b) / scale)^2))`,
+#' `metric_manhattan()` is `sum(abs(a - b))`, `metric_maximum()` is `max(abs(a - b))`,
+#' `metric_minkowski(p)` is `sum(abs(a - b)^p)^(1/p)`, and `metric_angular()` is the angle between the two
+#' vectors in radians, 0 to pi, whatever their lengths; a zero vector is an error.
+#'
+#' `metric_great_circle()` takes longitude and latitude in degrees, in this order unless column names such
+#' as `lon`, `long`, `longitude`, `lat` or `latitude` say otherwise; it is accurate at the
+#' poles, across the date line and between antipodes.
+#'
+#' `metric_function()` runs on the calling thread. A probe of a few points rejects functions that are
+#' plainly not a metric; a function that breaks the triangle inequality elsewhere gives wrong
+#' neighbours.
+#'
+#' @return A list of class `covertree_metric`.
+#' @seealso [find_knn()] for the search.
+#' @source The accurate angle between unit vectors is Kahan's, `2 * atan2(|a - b|, |a + b|)`:
+#'   W. Kahan (2006), How futile are mindless assessments of roundoff in floating-point computation?, section 12.
+#' @examples
+#' metric_euclidean(scale = c(1, 1, 30))
+#'
+#' cities <- rbind(Oslo = c(10.75, 59.91), Lima = c(-77.03, -12.05), Suva = c(178.44, -18.14))
+#' find_knn(cities, k = 2, metric = metric_great_circle())
+#'
+#' # any metric: here the number of positions in which two sequences differ
+#' hamming <- metric_function(function(a, B) rowSums(B != rep(a, each = nrow(B))))
+#' find_knn(matrix(c(1, 1, 2, 1, 2, 2), 3), k = 1, metric = hamming)
+#' @name metrics
+NULL
+
+new_metric <- function(kind, label, ...) {
+  structure(list(kind = kind, label = label, ...), class = "covertree_metric")
+}
+
+#' @rdname metrics
+#' @export
+metric_euclidean <- function(scale = NULL) {
+  if (!is.null(scale)) check_scale(scale)
+  new_metric("euclidean", if (is.null(scale)) "Euclidean" else "scaled Euclidean", scale = as_scale(scale))
+}
+
+as_scale <- function(scale) if (!is.null(scale)) as.double(scale)
+
+check_scale <- function(scale, arg = rlang::caller_arg(scale), call = rlang::caller_env()) {
+  bad <- if (is.numeric(scale) && length(scale)) which(!is.finite(scale) | scale <= 0) else 1L
+  if (length(bad)) {
+    stop_input(c("{.arg {arg}} must hold positive finite numbers.",
+                 x = "Element {bad[1]} is {describe(scale[bad[1]])}."), call = call)
+  }
+}
+
+#' @rdname metrics
+#' @export
+metric_manhattan <- function() new_metric("manhattan", "Manhattan")
+
+#' @rdname metrics
+#' @export
+metric_maximum <- function() new_metric("maximum", "maximum")
+
+#' @rdname metrics
+#' @export
+metric_minkowski <- function(p) {
+  check_number(p, min = 1, closed = TRUE, max = 1000)
+  new_metric("minkowski", paste0("Minkowski (p = ", format(p), ")"), power = as.double(p))
+}
+
+#' @rdname metrics
+#' @export
+metric_angular <- function() new_metric("angular", "angular")
+
+#' @rdname metrics
+#' @export
+metric_great_circle <- function(radius = 6371.0088) {
+  check_number(radius, min = 0)
+  new_metric("great_circle", "great-circle", radius = as.double(radius))
+}
+
+#' @rdname metrics
+#' @export
+metric_function <- function(f) {
+  if (!is.function(f)) stop_input(c("{.arg f} must be a function.", x = "It is {describe(f)}."))
+  new_metric("function", "user-defined", f = f)
+}
+
+check_metric <- function(metric, arg = rlang::caller_arg(metric), call = rlang::caller_env()) {
+  if (!inherits(metric, "covertree_metric")) {
+    stop_input(c("{.arg {arg}} must be a metric, such as {.code metric_euclidean()}.",
+                 x = "It is {describe(metric)}."), call = call)
+  }
+}
+
+# The metric as the core takes it for points of so many columns: a scale per column, and a function that
+# has passed the probe.
+fit_metric <- function(metric, x, call = rlang::caller_env()) {
+  check_metric(metric, call = call)
+  if (metric$kind == "great_circle" && ncol(x) != 2) {
+    stop_input("Great-circle distances need two columns, not {ncol(x)}.", call = call)
+  }
+  if (!is.null(metric$scale)) {
+    if (!length(metric$scale) %in% c(1L, ncol(x))) {
+      stop_input(c("The metric's {.arg scale} must have one element or one per column.",
+                   x = "It has {length(metric$scale)}, the points have {ncol(x)} column{?s}."), call = call)
+    }
+    metric$scale <- rep_len(metric$scale, ncol(x))
+  }
+  if (metric$kind == "function") probe_metric(metric$f, x, call)
+  metric
+}
+
+# Compares a user's function with the axioms on up to eight points, evenly spread over the rows.
+probe_metric <- function(f, x, call) {
+  rows <- unique(round(seq(1, nrow(x), length.out = min(8, nrow(x)))))
+  B <- unname(x[rows, , drop = FALSE])
+  D <- matrix(0, length(rows), length(rows))
+  refuse <- function(why) {
+    stop_input(c("The function given to {.fn metric_function} is not a metric.", x = why),
+               kind = "metric", call = call)
+  }
+  for (i in seq_along(rows)) {
+    d <- f(B[i, ], B)
+    if (!is.numeric(d) || length(d) != length(rows)) {
+      refuse("Asked for {length(rows)} distances, it returned {describe(d)}.")
+    }
+    wrong <- which(!is.finite(d) | d < 0)
+    if (length(wrong)) refuse("The distance of rows {rows[i]} and {rows[wrong[1]]} is {d[wrong[1]]}.")
+    D[i, ] <- d
+  }
+  slack <- 1e-8 * max(D)
+  if (any(diag(D) > slack)) refuse("The distance of row {rows[which.max(diag(D))]} to itself is not 0.")
+  if (max(abs(D - t(D))) > slack) {
+    at <- arrayInd(which.max(abs(D - t(D))), dim(D))
+    refuse("It is not symmetric: rows {rows[at[1]]} and {rows[at[2]]} give {D[at]} and {D[at[, 2:1, drop = FALSE]]}.")
+  }
+  for (j in seq_along(rows)) {
+    excess <- D - outer(D[, j], D[j, ], "+")
+    if (max(excess) > slack) {
+      at <- arrayInd(which.max(excess), dim(D))
+      refuse("Rows {rows[at[1]]}, {rows[j]} and {rows[at[2]]} break the triangle inequality.")
+    }
+  }
+}
+
+#' @export
+format.covertree_metric <- function(x, ...) {
+  detail <- c(
+    if (!is.null(x$scale)) paste0("scale ", paste(format(x$scale, trim = TRUE, digits = 4), collapse = ", ")),
+    if (!is.null(x$radius)) paste0("radius ", format(x$radius))
+  )
+  paste0(x$label, " distance", if (length(detail)) paste0(" (", detail, ")"))
+}
+
+#' @export
+print.covertree_metric <- function(x, ...) {
+  cat("<covertree_metric> ", format(x), "\n", sep = "")
+  invisible(x)
+}

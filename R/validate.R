@@ -1,0 +1,168 @@
+# The one coercion, as_points(), and checks that only assert.
+
+# Raises a condition of class covertree_error_<kind>; message is cli text.
+stop_input <- function(message, ..., kind = "input", call = rlang::caller_env(), envir = parent.frame()) {
+  cli::cli_abort(message, ..., class = c(paste0("covertree_error_", kind), "covertree_error"),
+                 call = call, .envir = envir)
+}
+
+# Called by the glue for a status of the core.
+stop_status <- function(code, message) {
+  kind <- switch(as.character(code), "1" = "memory", "4" = "index", "5" = "metric", "6" = "factor", "input")
+  rlang::abort(paste0("Search failed: ", message, "."), call = NULL,
+               class = c(paste0("covertree_error_", kind), "covertree_error"))
+}
+
+# A double matrix with a row per point, from whatever people keep points in: a matrix, a data frame,
+# a tibble, sf points, or a vector for points on a line. Row names stay where the input had any.
+as_points <- function(x, metric = NULL, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
+  if (inherits(x, c("sf", "sfc"))) {
+    points <- sf_points(x, arg, call)
+  } else if (is.data.frame(x)) {
+    points <- frame_points(x, arg, call)
+  } else if (is.numeric(x) && length(dim(x)) < 2) {
+    points <- matrix(x, ncol = 1, dimnames = if (!is.null(names(x))) list(names(x), NULL))
+  } else if (is.numeric(x) && length(dim(x)) == 2) {
+    points <- unclass(x)
+  } else {
+    stop_input(c("{.arg {arg}} must hold numbers: a matrix, a data frame, sf points or a vector.",
+                 x = "It is {.obj_type_friendly {x}}."), call = call)
+  }
+  if (ncol(points) == 0) stop_input("{.arg {arg}} must have at least one column.", call = call)
+  points <- pick_lonlat(points, metric, arg, call)
+  storage.mode(points) <- "double"
+  points
+}
+
+frame_points <- function(x, arg, call) {
+  bad <- !vapply(x, is.numeric, NA)
+  if (any(bad)) {
+    stop_input(c("{.arg {arg}} must have numeric columns only.",
+                 x = "{cli::qty(sum(bad))}Column{?s} {.field {names(x)[bad]}} {?is/are} not numeric."),
+               call = call)
+  }
+  points <- matrix(as.double(unlist(x, use.names = FALSE)), nrow(x), ncol(x))
+  own_names <- if (.row_names_info(x) > 0L) row.names(x)
+  dimnames(points) <- list(own_names, names(x))
+  points
+}
+
+sf_points <- function(x, arg, call) {
+  rlang::check_installed("sf", "to read coordinates of sf points.", call = call)
+  if (!all(sf::st_geometry_type(x) == "POINT")) {
+    stop_input("{.arg {arg}} must have geometries of type POINT only.", call = call)
+  }
+  points <- sf::st_coordinates(x)
+  rownames(points) <- if (is.data.frame(x) && .row_names_info(x) > 0L) row.names(x)
+  points
+}
+
+lon_names <- c("lon", "long", "longitude", "lng", "x")
+lat_names <- c("lat", "latitude", "y")
+
+# For the great circle, named columns are taken by name, so that (lat, long) is not read as (lon, lat).
+pick_lonlat <- function(points, metric, arg, call) {
+  if (!identical(metric$kind, "great_circle")) return(points)
+  name <- tolower(colnames(points))
+  lon <- which(name %in% lon_names)
+  lat <- which(name %in% lat_names)
+  if (length(lon) == 1 && length(lat) == 1) return(points[, c(lon, lat), drop = FALSE])
+  if (ncol(points) != 2) {
+    stop_input(c("{.arg {arg}} must have two columns, longitude and latitude in degrees.",
+                 x = "It has {ncol(points)}, and names do not say which they are.",
+                 i = "Names such as {.val lon} and {.val lat} are understood."), call = call)
+  }
+  points
+}
+
+check_some_rows <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
+  if (nrow(x) == 0) stop_input("{.arg {arg}} must have at least one row.", call = call)
+}
+
+# Values that the metric cannot take: not finite, overflowing, off the globe, or a zero vector.
+check_values <- function(x, metric, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
+  place <- .Call(C_ffi_check_points, x, metric)
+  if (place[1] == 0) return(invisible())
+  row <- place[1]
+  if (place[2] == 0) {
+    stop_input(c("{.arg {arg}} must not hold a zero vector: it has no direction.",
+                 x = "Row {row} is zero."), call = call)
+  }
+  column <- place[2]
+  value <- x[row, column]
+  label <- if (is.null(colnames(x))) "" else paste0(" (", colnames(x)[column], ")")
+  rule <- if (!is.finite(value)) {
+    "must hold finite numbers only"
+  } else if (metric$kind == "great_circle") {
+    "must hold longitudes within -360..360 and latitudes within -90..90 degrees"
+  } else {
+    "must hold numbers whose distances do not overflow"
+  }
+  stop_input(c("{.arg {arg}} {rule}.",
+               x = "Row {row}, column {column}{label} is {.val {value}}."), call = call)
+}
+
+check_columns <- function(query, tree, arg = rlang::caller_arg(query), call = rlang::caller_env()) {
+  want <- ncol(tree$x)
+  if (ncol(query) != want) {
+    stop_input(c("{.arg {arg}} must have as many columns as the indexed points.",
+                 x = "It has {ncol(query)}, they have {want}."), call = call)
+  }
+}
+
+# A whole number within min..max; limit says in words where max comes from.
+check_count <- function(x, min = 1, max = .Machine$integer.max, limit = NULL,
+                        arg = rlang::caller_arg(x), call = rlang::caller_env()) {
+  if (!is.numeric(x) || length(x) != 1 || is.na(x) || x != round(x) || x < min) {
+    stop_input(c("{.arg {arg}} must be a whole number, at least {min}.",
+                 x = "It is {describe(x)}."), call = call)
+  }
+  if (x > max) {
+    limit <- limit %||% paste("at most", max)
+    stop_input(c("{.arg {arg}} is too large: {limit}.", x = "It is {x}."), call = call)
+  }
+}
+
+check_flag <- function(x, null = FALSE, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
+  if (null && is.null(x)) return(invisible())
+  if (!is.logical(x) || length(x) != 1 || is.na(x)) {
+    stop_input(c("{.arg {arg}} must be {.code TRUE} or {.code FALSE}.",
+                 x = "It is {describe(x)}."), call = call)
+  }
+}
+
+# A finite number above min (or equal to it, with closed = TRUE).
+check_number <- function(x, min = -Inf, closed = FALSE, max = Inf,
+                         arg = rlang::caller_arg(x), call = rlang::caller_env()) {
+  fits <- is.numeric(x) && length(x) == 1 && is.finite(x) && x <= max &&
+    (if (closed) x >= min else x > min)
+  if (!fits) {
+    bound <- if (is.finite(min)) paste(if (closed) "at least" else "greater than", min)
+    upper <- if (is.finite(max)) paste("at most", max)
+    range <- paste(c(bound, upper), collapse = " and ")
+    stop_input(c("{.arg {arg}} must be a finite number{if (nzchar(range)) ', '}{range}.",
+                 x = "It is {describe(x)}."), call = call)
+  }
+}
+
+# Rows of an index: whole numbers within 1..n.
+check_rows <- function(rows, n, arg = rlang::caller_arg(rows), call = rlang::caller_env()) {
+  if (!is.numeric(rows) || anyNA(rows)) {
+    stop_input("{.arg {arg}} must be row numbers without missing values.", call = call)
+  }
+  bad <- which(rows != round(rows) | rows < 1 | rows > n)
+  if (length(bad)) {
+    stop_input(c("{.arg {arg}} must be row numbers within 1..{n}.",
+                 x = "Element {bad[1]} is {rows[bad[1]]}."), call = call)
+  }
+}
+
+# A short description of a wrong value.
+describe <- function(x) {
+  if (is.null(x)) return("NULL")
+  if (is.atomic(x) && length(x) == 1) return(if (is.character(x)) dQuote(x, FALSE) else format(x))
+  if (is.function(x)) return("a function")
+  paste0("of class ", class(x)[1], " and length ", length(x))
+}
+
+`%||%` <- function(a, b) if (is.null(a)) b else a

@@ -1,0 +1,63 @@
+#' Conditioning sets of a Vecchia approximation
+#'
+#' For each observation its `m` nearest neighbours among the *earlier* observations, and for each new
+#' place its neighbours among the observations.
+#'
+#' @param locs Locations of the observations, one per row, in the order of the approximation (see
+#'   [vecchia_order()]); whatever [cover_tree()] takes, or an index made by it.
+#' @param m Size of the conditioning sets, a whole number.
+#' @param metric What "near" means, see [metrics].
+#' @param locs_pred `NULL`, or locations of predictions, with the columns of `locs`.
+#' @param cond_on What predictions condition on: `"obs"`, observations only; `"all"`, observations
+#'   and earlier predictions.
+#' @inheritParams cover_tree
+#'
+#' @details
+#' With `locs_pred`, the result is about the predictions alone. They count as rows `n_obs + 1, n_obs + 2, ...` of
+#' `rbind(locs, locs_pred)`, and so do their neighbours: their [as_NNarray()] can be bound under
+#' that of the observations.
+#' `"obs"` is what GPBoost, spNNGP and BRISC do by default, `"all"` what GpGp's `predictions()` does.
+#'
+#' @return A list of class `covertree_neighbors`, as [find_knn()] returns it, with `m` columns. Row `i` of the
+#'   observations holds `min(i - 1, m)` neighbours, nearest first, then `NA`.
+#' @seealso [as_NNarray()] for GpGp's array, [vecchia_order()] for orders.
+#' @source A. V. Vecchia (1988), Estimation and model identification for continuous spatial processes, JRSS B 50,
+#'   \doi{10.1111/j.2517-6161.1988.tb01729.x}; J. Guinness (2018), Permutation and grouping methods for sharpening
+#'   Gaussian process approximations, Technometrics 60, \doi{10.1080/00401706.2018.1437476}.
+#' @examples
+#' locs <- as.matrix(quakes[, c("long", "lat")])
+#' nn <- vecchia_neighbors(locs, m = 5, metric = metric_great_circle())
+#' nn$index[1:8, ]
+#'
+#' new <- cbind(long = c(175, 180), lat = c(-20, -25))
+#' vecchia_neighbors(locs, m = 5, metric = metric_great_circle(), locs_pred = new)
+#' @export
+vecchia_neighbors <- function(locs, m = 30, metric = metric_euclidean(), locs_pred = NULL,
+                              cond_on = c("obs", "all"), threads = NULL, progress = NULL) {
+  cond_on <- rlang::arg_match(cond_on)
+  check_count(m)
+  run <- run_settings(threads, progress)
+  index <- as_index(locs, if (!missing(metric) || !inherits(locs, "cover_tree")) metric, run, arg = "locs")
+  if (!is.null(locs_pred)) return(prediction_neighbors(index, locs_pred, m, cond_on, run))
+  search_knn(index, resolve_queries(index, predecessors = TRUE), m, run)
+}
+
+# Predictions are rows after the observations; with "all" they are indexed among them.
+prediction_neighbors <- function(index, locs_pred, m, cond_on, run, call = rlang::caller_env()) {
+  pred <- as_points(locs_pred, index$metric, arg = "locs_pred", call = call)
+  check_columns(pred, index, arg = "locs_pred", call = call)
+  check_values(pred, index$metric, arg = "locs_pred", call = call)
+  n <- length(index)
+  if (cond_on == "obs") {
+    found <- search_knn(index, resolve_queries(index, query = pred), m, run)
+  } else {
+    both <- light_index(rbind(unname(index$x), unname(pred)), index$metric, run, "locs_pred", call)
+    queries <- resolve_queries(both, rows = n + seq_len(nrow(pred)), predecessors = TRUE)
+    queries$names <- rownames(pred)
+    found <- search_knn(both, queries, m, run)
+  }
+  attr(found, "predecessors") <- TRUE
+  attr(found, "rows") <- NULL
+  attr(found, "first") <- n + 1L
+  found
+}

@@ -1,0 +1,98 @@
+#include "ffi.h"
+
+#include <cli/progress.h>
+#include <string.h>
+#include <time.h>
+
+SEXP ffi_list_get(SEXP list, const char *name) {
+  SEXP names = Rf_getAttrib(list, R_NamesSymbol);
+  for (R_xlen_t i = 0; i < Rf_xlength(list); i++)
+    if (strcmp(CHAR(STRING_ELT(names, i)), name) == 0) return VECTOR_ELT(list, i);
+  return R_NilValue;
+}
+
+/* Calls stop_status() of this package, which signals a classed condition. */
+void ffi_raise(ct_status status) {
+  if (status == CT_OK) return;
+  SEXP name = PROTECT(Rf_mkString("covertree"));
+  SEXP space = PROTECT(R_FindNamespace(name));
+  SEXP code = PROTECT(Rf_ScalarInteger((int)status));
+  SEXP message = PROTECT(Rf_mkString(ct_status_message(status)));
+  SEXP call = PROTECT(Rf_lang3(Rf_install("stop_status"), code, message));
+  Rf_eval(call, space);
+  UNPROTECT(5);
+}
+
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void *scratch(void *owner, size_t bytes) {
+  (void)owner;
+  return R_alloc(bytes, 1);
+}
+
+/* Leaves by a jump when the user has interrupted: all memory is R's, so nothing is lost. */
+static int poll(void *owner, double done) {
+  ffi_run *state = owner;
+  R_CheckUserInterrupt();
+  if (state->bar != R_NilValue && CLI_SHOULD_TICK)
+    cli_progress_set(state->bar, state->total * (done < 1 ? done : 1));
+  return 0;
+}
+
+static ct_simd simd_of(SEXP name) {
+  ct_simd best = ct_simd_best();
+  if (name == R_NilValue) return best;
+  for (int i = 0; i < (int)best; i++)
+    if (strcmp(ct_simd_name((ct_simd)i), CHAR(STRING_ELT(name, 0))) == 0) return (ct_simd)i;
+  return best;
+}
+
+void ffi_run_start(ffi_run *state, SEXP run) {
+  state->total = 1000;
+  state->bar = R_NilValue;
+  if (Rf_asLogical(ffi_list_get(run, "progress")) == TRUE)
+    state->bar = cli_progress_bar(state->total, R_NilValue);
+  PROTECT(state->bar);
+  state->run = (ct_run){.arena = {scratch, NULL},
+                        .threads = Rf_asInteger(ffi_list_get(run, "threads")),
+                        .simd = simd_of(ffi_list_get(run, "simd")),
+                        .now = now,
+                        .poll = poll,
+                        .owner = state};
+}
+
+void ffi_run_finish(ffi_run *state) {
+  if (state->bar != R_NilValue) cli_progress_done(state->bar);
+}
+
+static SEXP seconds_of(const ct_stats *stats) {
+  int used = 0;
+  for (int i = 0; i < CT_PHASES; i++) used += stats->seconds[i] > 0;
+  SEXP seconds = PROTECT(Rf_allocVector(REALSXP, used));
+  SEXP names = PROTECT(Rf_allocVector(STRSXP, used));
+  for (int i = 0, j = 0; i < CT_PHASES; i++) {
+    if (!(stats->seconds[i] > 0)) continue;
+    REAL(seconds)[j] = stats->seconds[i];
+    SET_STRING_ELT(names, j++, Rf_mkChar(ct_phase_name((ct_phase)i)));
+  }
+  Rf_setAttrib(seconds, R_NamesSymbol, names);
+  UNPROTECT(2);
+  return seconds;
+}
+
+SEXP ffi_stats(const ct_stats *stats, const ct_run *run) {
+  const char *names[] = {"queries", "evaluations", "products", "nodes", "seconds", "threads", ""};
+  SEXP list = PROTECT(Rf_mkNamed(VECSXP, names));
+  SET_VECTOR_ELT(list, 0, Rf_ScalarReal(stats->queries));
+  SET_VECTOR_ELT(list, 1, Rf_ScalarReal(stats->evaluations));
+  SET_VECTOR_ELT(list, 2, Rf_ScalarReal(stats->products));
+  SET_VECTOR_ELT(list, 3, Rf_ScalarReal(stats->nodes));
+  SET_VECTOR_ELT(list, 4, seconds_of(stats));
+  SET_VECTOR_ELT(list, 5, Rf_ScalarInteger(run->threads));
+  UNPROTECT(1);
+  return list;
+}

@@ -1,0 +1,134 @@
+#include "ffi.h"
+
+int *ffi_rows(SEXP rows, const ct_run *run) {
+  if (rows == R_NilValue) return NULL;
+  R_xlen_t n = Rf_xlength(rows);
+  int *copy = ct_arena_get(&run->arena, (size_t)n, sizeof *copy);
+  for (R_xlen_t i = 0; i < n; i++) {
+    int row = INTEGER(rows)[i];
+    copy[i] = row == NA_INTEGER ? -1 : row - 1;
+  }
+  return copy;
+}
+
+static void count_from_one(int *rows, int n) {
+  for (int i = 0; i < n; i++) rows[i]++;
+}
+
+ct_tree ffi_tree(SEXP tree, const ct_run *run) {
+  return (ct_tree){.n = (int)Rf_xlength(ffi_list_get(tree, "point")),
+                   .point = ffi_rows(ffi_list_get(tree, "point"), run),
+                   .size = INTEGER(ffi_list_get(tree, "size")),
+                   .level = INTEGER(ffi_list_get(tree, "level")),
+                   .radius = REAL(ffi_list_get(tree, "radius")),
+                   .parent_distance = REAL(ffi_list_get(tree, "parent_distance"))};
+}
+
+/* The list of a tree's vectors, for the core to fill. */
+static SEXP tree_vectors(int n) {
+  const char *names[] = {"point", "size", "level", "radius", "parent_distance", ""};
+  SEXP tree = PROTECT(Rf_mkNamed(VECSXP, names));
+  for (int i = 0; i < 3; i++) SET_VECTOR_ELT(tree, i, Rf_allocVector(INTSXP, n));
+  for (int i = 3; i < 5; i++) SET_VECTOR_ELT(tree, i, Rf_allocVector(REALSXP, n));
+  UNPROTECT(1);
+  return tree;
+}
+
+static ct_tree tree_of_vectors(SEXP tree, int n) {
+  return (ct_tree){.n = n,
+                   .point = INTEGER(VECTOR_ELT(tree, 0)),
+                   .size = INTEGER(VECTOR_ELT(tree, 1)),
+                   .level = INTEGER(VECTOR_ELT(tree, 2)),
+                   .radius = REAL(VECTOR_ELT(tree, 3)),
+                   .parent_distance = REAL(VECTOR_ELT(tree, 4))};
+}
+
+/* Siblings of one scale stand along a Hilbert curve, or by row. */
+static const int *sibling_rank(SEXP siblings, const ct_points *points, const ct_metric *metric,
+                               const ct_run *run) {
+  if (Rf_asLogical(siblings) != TRUE) return NULL;
+  int *rank = ct_arena_get(&run->arena, (size_t)points->n, sizeof *rank);
+  ffi_raise(ct_hilbert_rank(points, metric, rank, run));
+  return rank;
+}
+
+/* list(tree, stats) */
+SEXP ffi_tree_build(SEXP x, SEXP metric, SEXP siblings, SEXP run) {
+  ffi_run state;
+  ffi_run_start(&state, run);
+  ct_points points = ffi_points(x);
+  ct_metric core = ffi_metric(metric);
+  ct_distances distances;
+  ct_stats stats = {0};
+  ffi_distances(metric, &points, NULL, &distances, &state.run);
+  const int *rank = sibling_rank(siblings, &points, &core, &state.run);
+  SEXP vectors = PROTECT(tree_vectors(points.n));
+  ct_tree tree = tree_of_vectors(vectors, points.n);
+  ffi_raise(ct_tree_build(&distances, rank, &tree, &stats, &state.run));
+  ffi_run_finish(&state);
+  count_from_one(tree.point, tree.n);
+  const char *names[] = {"tree", "stats", ""};
+  SEXP answer = PROTECT(Rf_mkNamed(VECSXP, names));
+  SET_VECTOR_ELT(answer, 0, vectors);
+  SET_VECTOR_ELT(answer, 1, ffi_stats(&stats, &state.run));
+  UNPROTECT(3);
+  return answer;
+}
+
+/* list(order, stats): the k-d order, rows counted from 1. */
+SEXP ffi_block_order(SEXP x, SEXP metric, SEXP run) {
+  ffi_run state;
+  ffi_run_start(&state, run);
+  ct_points points = ffi_points(x);
+  ct_metric core = ffi_metric(metric);
+  ct_stats stats = {0};
+  SEXP order = PROTECT(Rf_allocVector(INTSXP, points.n));
+  ffi_raise(ct_kd_order(&points, &core, INTEGER(order), &stats, &state.run));
+  ffi_run_finish(&state);
+  count_from_one(INTEGER(order), points.n);
+  const char *names[] = {"order", "stats", ""};
+  SEXP answer = PROTECT(Rf_mkNamed(VECSXP, names));
+  SET_VECTOR_ELT(answer, 0, order);
+  SET_VECTOR_ELT(answer, 1, ffi_stats(&stats, &state.run));
+  UNPROTECT(3);
+  return answer;
+}
+
+/* NULL, or list(broken, position): the first invariant that does not hold. */
+SEXP ffi_tree_check(SEXP x, SEXP metric, SEXP tree, SEXP annotated, SEXP run) {
+  ffi_run state;
+  ffi_run_start(&state, run);
+  ct_points points = ffi_points(x);
+  ct_distances distances;
+  ct_tree core = ffi_tree(tree, &state.run);
+  ct_tree_fault fault = {NULL, -1};
+  ffi_distances(metric, &points, NULL, &distances, &state.run);
+  ffi_raise(ct_tree_check(&core, &distances, Rf_asLogical(annotated) == TRUE, &fault, &state.run));
+  ffi_run_finish(&state);
+  SEXP answer = R_NilValue;
+  if (fault.broken) {
+    const char *names[] = {"broken", "position", ""};
+    answer = PROTECT(Rf_mkNamed(VECSXP, names));
+    SET_VECTOR_ELT(answer, 0, Rf_mkString(fault.broken));
+    SET_VECTOR_ELT(answer, 1, Rf_ScalarInteger(fault.position + 1));
+    UNPROTECT(1);
+  }
+  UNPROTECT(1);
+  return answer;
+}
+
+/* Canonical distances of one row to others: for tests, and for users who want a single number. */
+SEXP ffi_tree_distance(SEXP x, SEXP metric, SEXP row, SEXP rows, SEXP run) {
+  ffi_run state;
+  ffi_run_start(&state, run);
+  ct_points points = ffi_points(x);
+  ct_distances distances;
+  ffi_distances(metric, &points, NULL, &distances, &state.run);
+  int count = (int)Rf_xlength(rows);
+  SEXP out = PROTECT(Rf_allocVector(REALSXP, count));
+  ffi_raise(distances.between(distances.self, Rf_asInteger(row) - 1, ffi_rows(rows, &state.run),
+                              count, REAL(out)));
+  ffi_run_finish(&state);
+  UNPROTECT(2);
+  return out;
+}

@@ -1,0 +1,19 @@
+#include "ffi.h"
+
+#include <R_ext/Rdynload.h>
+#include <R_ext/Visibility.h>
+
+#define ENTRY(name, arguments) {#name, (DL_FUNC)&name, arguments}
+
+static const R_CallMethodDef entries[] = {
+    ENTRY(ffi_check_points, 2),  ENTRY(ffi_tree_build, 4), ENTRY(ffi_tree_check, 5),
+    ENTRY(ffi_tree_distance, 5), ENTRY(ffi_block_order, 3), ENTRY(ffi_find_knn, 5),
+    ENTRY(ffi_find_within, 5),   ENTRY(ffi_threads, 1),    ENTRY(ffi_processors, 0),
+    ENTRY(ffi_simd, 0),          {NULL, NULL, 0}};
+
+attribute_visible void R_init_covertree(DllInfo *dll) {
+  R_registerRoutines(dll, NULL, entries, NULL, NULL);
+  R_useDynamicSymbols(dll, FALSE);
+  R_forceSymbols(dll, TRUE);
+  ffi_threads_init();
+}
