@@ -1,0 +1,12 @@
+#ifndef CT_INLINE_H
+#define CT_INLINE_H
+
+/* For bodies that are written once and compiled for several constants: a call must become a copy, or
+ * the constant argument would be a variable again. */
+#if defined(__GNUC__) || defined(__clang__)
+#define CT_INLINE static inline __attribute__((always_inline))
+#else
+#define CT_INLINE static inline
+#endif
+
+#endif
