@@ -1,0 +1,55 @@
+test_that("threads come from the argument, the option, the limit, or half the processors", {
+  available <- .Call(covertree:::C_ffi_processors)
+  expect_identical(covertree:::resolve_threads(1), 1L)
+  expect_identical(covertree:::resolve_threads(10000), available)
+  withr::local_options(covertree.threads = NULL, mc.cores = NULL)
+  withr::local_envvar(OMP_THREAD_LIMIT = NA)
+  expect_identical(covertree:::resolve_threads(NULL), max(1L, available %/% 2L))
+  withr::local_envvar(OMP_THREAD_LIMIT = "1")
+  expect_identical(covertree:::resolve_threads(NULL), 1L)
+  withr::local_options(covertree.threads = 2)
+  expect_identical(covertree:::resolve_threads(NULL), min(2L, available))
+})
+
+test_that("forked children answer after a threaded parent, with one thread", {
+  skip_on_os("windows")
+  x <- matrix(runif(4000), ncol = 2)
+  truth <- find_knn(x, k = 5, threads = 2)
+  job <- parallel::mcparallel(find_knn(x, k = 5, threads = 2))
+  answer <- parallel::mccollect(job, wait = FALSE, timeout = 20)
+  if (is.null(answer)) tools::pskill(job$pid, 9)
+  expect_identical(answer[[1]]$index, truth$index)
+  expect_identical(attr(answer[[1]], "stats")$threads, 1L)
+})
+
+test_that("an interrupt stops a search in half a second and the next call is right", {
+  skip_on_os("windows")
+  script <- withr::local_tempfile(fileext = ".R")
+  writeLines(c(
+    "library(covertree)",
+    "set.seed(1); x <- matrix(rnorm(4e5), ncol = 20)",
+    "small <- x[1:2000, ]; truth <- find_knn(small, k = 3, threads = 1)$index",
+    "for (i in 1:2) {",
+    "  me <- Sys.getpid(); sent <- tempfile()",
+    "  system(sprintf(\"(sleep 1; date +%%s.%%N > %s; kill -INT %d) &\", sent, me))",
+    "  got <- tryCatch(find_knn(x, k = 10, threads = 2, progress = FALSE), interrupt = function(e) 'interrupt')",
+    "  late <- as.numeric(Sys.time()) - as.numeric(readLines(sent))",
+    "  stopifnot(identical(got, 'interrupt'), late < 0.5)",
+    "}",
+    "stopifnot(identical(find_knn(small, k = 3, threads = 2)$index, truth))",
+    "cat('sound')"
+  ), script)
+  out <- system2(file.path(R.home("bin"), "Rscript"), script, stdout = TRUE, stderr = TRUE,
+                 env = paste0("R_LIBS=", paste(.libPaths(), collapse = ":")))
+  expect_identical(utils::tail(out, 1), "sound")
+})
+
+test_that("the random seed is left alone", {
+  set.seed(1)
+  before <- .Random.seed
+  x <- as.matrix(quakes[, 1:2])
+  tree <- cover_tree(x)
+  find_knn(tree, k = 2)
+  vecchia_neighbors(x, m = 2)
+  expect_identical(.Random.seed, before)
+})
