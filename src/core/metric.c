@@ -5,6 +5,8 @@
 #include <float.h>
 #include <math.h>
 
+#include "sphere.h"
+
 static const double ct_pi = 3.14159265358979323846;
 
 ct_key ct_metric_key(const ct_metric *metric) {
@@ -18,29 +20,6 @@ ct_key ct_metric_key(const ct_metric *metric) {
 
 int ct_metric_dim(const ct_metric *metric, int dim) {
   return metric->kind == CT_GREAT_CIRCLE ? 3 : dim;
-}
-
-/* Sine and cosine of degrees. The angle is reduced to [-45, 45] exactly before it becomes radians, so
- * that multiples of 90 give 0 and 1: poles are one point, and -180 and 180 one meridian. */
-static void sin_cos_degrees(double degrees, double *sine, double *cosine) {
-  int quarter = 0;
-  double rest = remquo(degrees, 90.0, &quarter) * (ct_pi / 180.0);
-  double s = sin(rest), c = cos(rest);
-  switch (quarter & 3) {
-    case 0: *sine = s, *cosine = c; break;
-    case 1: *sine = c, *cosine = -s; break;
-    case 2: *sine = -s, *cosine = -c; break;
-    default: *sine = -c, *cosine = s; break;
-  }
-}
-
-static void embed_sphere(const ct_points *points, int i, double *embedded) {
-  double sin_lon, cos_lon, sin_lat, cos_lat;
-  sin_cos_degrees(ct_points_at(points, i, 0), &sin_lon, &cos_lon);
-  sin_cos_degrees(ct_points_at(points, i, 1), &sin_lat, &cos_lat);
-  embedded[0] = cos_lat * cos_lon;
-  embedded[1] = cos_lat * sin_lon;
-  embedded[2] = sin_lat;
 }
 
 /* Divides by the largest entry first, so that no square overflows or vanishes. */
@@ -60,7 +39,7 @@ static void embed_direction(const ct_points *points, int i, double *embedded) {
 
 void ct_metric_embed(const ct_metric *metric, const ct_points *points, int i, double *embedded) {
   if (metric->kind == CT_GREAT_CIRCLE) {
-    embed_sphere(points, i, embedded);
+    ct_sphere_embed(ct_points_at(points, i, 0), ct_points_at(points, i, 1), embedded);
   } else if (metric->kind == CT_ANGULAR) {
     embed_direction(points, i, embedded);
   } else {
