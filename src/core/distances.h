@@ -15,7 +15,10 @@ typedef struct {
   ct_status (*to)(const void *self, int q, const int *rows, int count, double *out);
   const void *self;
   int parallel;
-  double slack; /* relative rounding error of one distance: bounds give way by this much */
+  /* A distance d may be wrong by slack * d + absolute_slack: bounds give way by that for every
+   * distance in them. The absolute part is for roots of differences, as sqrt(1 - |rho|). */
+  double slack;
+  double absolute_slack;
 } ct_distances;
 
 #endif

@@ -13,6 +13,8 @@
  * A point with p_i <= CT_EXPLAINED k(x_i, x_i) is explained by the inducing points: its rho with every
  * other point is 0, its distance to them 1 (and 0 to itself).
  * With rank 0 there is no V and rho is the plain correlation.
+ * d is a metric as far as the c_ij are a covariance: K - V V' positive semidefinite, as it is for V
+ * from ct_factor_apply() up to rounding. p may exceed c_ii (by a nugget).
  *
  * Points stand at *positions* 0 .. n-1, in an order good for memory (k-d order of the embedded
  * coordinates for an index); row[] says which row of the user's data stands where. Everything borrowed. */
@@ -29,7 +31,7 @@ typedef struct {
   int rank;             /* inducing points, columns of V; may be 0 */
   int stride;           /* doubles from one row of V to the next: rank rounded up to CT_V_LANES */
   const double *x;      /* n * dim: embedded coordinates, a point after the other */
-  const double *V;      /* n * stride */
+  const double *V;      /* n * stride; quickest when aligned to 64 bytes */
   const double *p;      /* n: residual variances, >= 0 */
   const double *scale;  /* n: 1 / sqrt(p), or 0 for explained points */
   const int *row;       /* n: row of each position, a permutation of 0 .. n-1 */
@@ -39,36 +41,56 @@ typedef struct {
 /* stride of a rank. */
 int ct_residual_stride(int rank);
 
-/* scale[i] from p[i], and the number of explained points. */
+/* scale[i] from p[i]; returns the number of explained points. */
 int ct_residual_scale(const ct_covariance *covariance, const double *p, int n, double *scale);
 
 /* ---- factor ---- */
 
-/* The Cholesky factor of K_uu of m inducing points (embedded, row-major u: m * dim), and the jitter it needed.
- * L: m * m, row-major lower triangle; fixed-lane arithmetic without FMA, the same bits everywhere.
- * jitter < 0: none first, then mean(diag) times 1e-10, 1e-9 .. 1e-6; >= 0: exactly that much (absolute, added
- * to the diagonal). CT_ERR_FACTOR when exhausted: then *pair holds the two closest inducing points. */
-ct_status ct_factor_cholesky(const ct_covariance *covariance, const double *u, int m, int dim, double jitter,
-                             double *L, double *jitter_used, int pair[2], const ct_run *run);
+/* The Cholesky factor of K_uu of m inducing points (embedded, row-major u: m * dim), and the jitter it
+ * needed. L: m * m, row-major, zeros above the diagonal; the same bits for every simd.
+ * jitter < 0: none first, then mean(diag) times 1e-10, 1e-9 .. 1e-6; >= 0: exactly that much (absolute,
+ * added to the diagonal). A pivot counts as positive above its rounding error, m eps times the
+ * diagonal. CT_ERR_FACTOR when exhausted: then pair[] holds the two closest inducing points. */
+ct_status ct_factor_cholesky(const ct_covariance *covariance, const double *u, int m, int dim,
+                             double jitter, double *L, double *jitter_used, int pair[2],
+                             ct_stats *stats, const ct_run *run);
 
 /* V = K_xu L^-T and p = k(x, x) - |V|^2 (never below 0) of n embedded points x (row-major n * dim).
- * V: n * ct_residual_stride(m), padding zeroed; p: n. Parallel over points, each point's arithmetic fixed. */
+ * V: n * ct_residual_stride(m), padding zeroed; p: n. Parallel over points, each point's arithmetic
+ * fixed: the same bits for every simd, thread count and neighbourhood. */
 ct_status ct_factor_apply(const ct_covariance *covariance, const double *L, const double *u, int m,
                           const double *x, int n, int dim, double *V, double *p, ct_stats *stats,
                           const ct_run *run);
 
 /* ---- canonical scores ---- */
 
-/* The canonical t of point a of A against points b[j] of B (positions; B may be A), j < count: the number that decides
- * everywhere. Fixed lanes, no FMA: out is bit-identical for every instruction set, and for A = B symmetric (the
- * arithmetic does not depend on which of the two comes first). Thread-safe; work: as for ct_covariance_many(),
- * NULL unless the covariance needs it. Positions of the same row give 0. */
-void ct_residual_t(const ct_residual *A, int a, const ct_residual *B, const int *b, int count, double *out,
-                   double *work, ct_simd simd);
+/* The canonical t of point a of A against points b[j] of B (positions; B may be A), j < count: the
+ * number that decides everywhere. Fixed lanes, no FMA: out is bit-identical for every simd and
+ * symmetric (the arithmetic does not depend on which of the two points comes first). Never NaN.
+ * A point and itself (A == B, a == b[j]) give 0; points of equal coordinates give 0 when their t is
+ * no more than its rounding error and neither is explained; an explained point gives 1.
+ * Thread-safe; work: as for ct_covariance_many(), NULL unless the covariance needs it. */
+void ct_residual_t(const ct_residual *A, int a, const ct_residual *B, const int *b, int count,
+                   double *out, double *work, ct_simd simd);
+
+/* ---- rounding ---- */
+
+/* An upper bound of |V_i|, i a position. */
+double ct_residual_norm(const ct_residual *points, int i);
+
+/* A bound on |c - c_ij|: c is c_ij computed in doubles from the given coordinates and V, the squared
+ * distance and V_i . V_j summed in any order, with or without FMA, k by ct_covariance_many().
+ * norms: at least |V_i| |V_j|. */
+double ct_residual_product_error(const ct_residual *points, double norms);
+
+/* A bound on |t - t_ij|: t is computed in doubles by the formulas above, c as before, rho as
+ * c (scale_i scale_j), c / sqrt(p_i p_j) or the like, p and V taken as exact; ct_residual_t() keeps it
+ * too. scales: at least scale_i scale_j. Two such computations differ by at most twice as much. */
+double ct_residual_error(const ct_residual *points, double norms, double scales);
 
 /* Distances sqrt(t) between rows of an index (and from query points, may be NULL), for the cover tree.
  * Borrows its arguments and arena memory. */
-ct_status ct_distances_of_residual(const ct_residual *index, const ct_residual *queries, ct_distances *distances,
-                                   const ct_run *run);
+ct_status ct_distances_of_residual(const ct_residual *index, const ct_residual *queries,
+                                   ct_distances *distances, const ct_run *run);
 
 #endif
