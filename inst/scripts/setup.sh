@@ -1,0 +1,121 @@
+# Shared by quakes.sh, tests/run.sh and .ci/run, which source it at the root of a checkout.
+# Installs what is missing and nothing else: as root on Debian with apt, everywhere else R packages
+# from CRAN into the first library that can be written to. Output is shown only where a step fails.
+
+export DEBIAN_FRONTEND=noninteractive
+top=$PWD
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+say() { printf '%s\n' "$*" >&2; }
+fail() { say "$*"; exit 1; }
+
+quietly() {
+  local status=0
+  "$@" >"$scratch/log" 2>&1 </dev/null || status=$?
+  [ "$status" -eq 0 ] || cat "$scratch/log" >&2
+  return "$status"
+}
+
+# ---- Debian's packages ----
+
+can_apt() { [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; }
+
+# Never takes a package away: where that would be needed, the install fails instead.
+apt_install() {
+  say "Installing $*"
+  [ -n "${apt_updated-}" ] || quietly apt-get update -qq || return
+  apt_updated=yes
+  quietly apt-get install -qq -y --no-install-recommends --no-remove \
+    -o DPkg::Lock::Timeout=120 "$@"
+}
+
+# need COMMAND PACKAGE...: a command, from these packages of Debian where it is missing
+need() {
+  command -v "$1" >/dev/null && return
+  can_apt || fail "'$1' is missing. Please install it (on Debian: apt-get install ${*:2})."
+  apt_install "${@:2}" || fail "'$1' is missing and could not be installed."
+}
+
+# ---- R and what builds packages ----
+
+need_r() {
+  need Rscript r-base-core
+  Rscript -e 'quit(status = getRversion() < "4.1.0")' || fail "R 4.1.0 or newer is needed."
+}
+
+can_compile() {
+  command -v make >/dev/null &&
+    printf '#include <stdio.h>\n' | $(R CMD config CC) -fsyntax-only -x c - 2>/dev/null
+}
+
+need_compiler() {
+  can_compile && return
+  can_apt || fail "R needs make and a C compiler. Please install them (on Debian: gcc, libc6-dev, make)."
+  apt_install gcc libc6-dev make
+  can_compile || fail "make and a C compiler could not be installed."
+}
+
+# png() draws no text without a font
+need_fonts() {
+  if can_apt && ! fc-list 2>/dev/null | grep -q .; then apt_install fontconfig fonts-dejavu-core; fi
+}
+
+# ---- R's packages ----
+
+packages() { Rscript "$top/inst/scripts/packages.R" "$@"; }
+
+r_is_debians() { dpkg-query -S "$(R RHOME)/bin/exec/R" >/dev/null 2>&1; }
+
+# need_packages NAME...: built by Debian where R is Debian's too, what is still missing from CRAN
+need_packages() {
+  local missing built=()
+  missing=$(packages missing "$@")
+  [ -n "$missing" ] || return 0
+  if can_apt && r_is_debians; then
+    [ -n "${apt_updated-}" ] || quietly apt-get update -qq
+    for name in $missing; do
+      built+=("$(apt-cache pkgnames "r-cran-${name,,}" | grep -Fx "r-cran-${name,,}")")
+    done
+    # shellcheck disable=SC2086,SC2048  # names without a package leave nothing behind
+    apt_install ${built[*]} || true
+    missing=$(packages missing "$@")
+    [ -z "$missing" ] || command -v gfortran >/dev/null || apt_install r-base-dev || true
+  fi
+  [ -n "$missing" ] || return 0
+  need_compiler
+  say "Installing $(echo $missing) from CRAN"
+  quietly packages install $missing
+  missing=$(packages missing "$@")
+  [ -z "$missing" ] || fail "These R packages could not be installed: $(echo $missing)"
+}
+
+# ---- covertree itself ----
+
+# install_covertree LIBRARY: from the checkout, which stays as it is
+install_covertree() {
+  say "Installing covertree into $1"
+  (cd "$scratch" && quietly R CMD build --no-build-vignettes "$top" &&
+    quietly R CMD INSTALL --library="$1" covertree_*.tar.gz) || fail "covertree could not be installed."
+}
+
+# ---- counting ----
+
+# step NAME COMMAND...: runs tests whose last line is "N passed, N failed"; a command without such a line
+# is one test, and so is one that fails although it counted no failure.
+step() {
+  local status=0 counts
+  echo "== $1"
+  "${@:2}" 2>&1 </dev/null | tee "$scratch/output" || status=$?
+  counts=$(tail -n 1 "$scratch/output" | grep -E '^[0-9]+ passed, [0-9]+ failed' || true)
+  if [ "$status" -ne 0 ]; then
+    [[ $counts =~ [1-9][0-9]*\ failed ]] || counts="0 passed, 1 failed"
+  fi
+  echo "${counts:-1 passed, 0 failed}" >>"$scratch/counts"
+}
+
+# The sum of all steps, as the last line and the exit status.
+total() {
+  awk '{ passed += $1; failed += $3; skipped += $5 }
+    END { printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped; exit failed > 0 }' "$scratch/counts"
+}

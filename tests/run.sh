@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Runs all tests: those of the R package, installed into a library of their own, and those of the C core.
+# Installs what is missing first. The last line counts what the two reporters counted.
+# usage: bash tests/run.sh
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. inst/scripts/setup.sh
+
+need_r
+need_compiler
+need_packages cli rlang testthat withr
+mkdir "$scratch/library"
+install_covertree "$scratch/library"
+
+r_tests() {
+  NOT_CRAN=true TESTTHAT_MAX_FAILS=Inf R_LIBS="$scratch/library${R_LIBS:+:$R_LIBS}" Rscript -e '
+    results <- testthat::test_dir("tests/testthat", package = "covertree", load_package = "installed",
+                                  reporter = "progress", stop_on_failure = FALSE)
+    results <- as.data.frame(results)
+    failed <- sum(results$failed) + sum(results$error)
+    cat(sep = "", sum(results$passed), " passed, ", failed, " failed, ", sum(results$skipped), " skipped\n")
+    quit(status = failed > 0)'
+}
+
+step "R tests" r_tests
+step "C tests" make --no-print-directory -C tests/core check BUILD="$scratch/core"
+total
