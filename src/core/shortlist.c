@@ -1,0 +1,169 @@
+#include "canonical.h"
+
+#include "shortlist.h"
+
+#include <math.h>
+#include <string.h>
+
+ct_asker ct_asker_of(const ct_residual *index, const ct_residual_queries *queries, int q) {
+  ct_asker asker;
+  asker.limit = queries->limit ? queries->limit[q] : index->n;
+  if (queries->points) {
+    asker.of = queries->points;
+    asker.position = q;
+    asker.row = -1;
+  } else {
+    asker.of = index;
+    asker.row = queries->rows ? queries->rows[q] : q;
+    asker.position = index->position[asker.row];
+  }
+  return asker;
+}
+
+ct_status ct_scorer_new(ct_scorer *scorer, const ct_residual *index, int k, int capacity,
+                        const ct_run *run) {
+  memset(scorer, 0, sizeof *scorer);
+  scorer->index = index;
+  scorer->simd = run->simd;
+  scorer->k = k;
+  scorer->capacity = capacity;
+  CT_NEW(scorer->position, &run->arena, capacity);
+  CT_NEW(scorer->t, &run->arena, capacity);
+  CT_NEW(scorer->value, &run->arena, capacity);
+  CT_NEW(scorer->work, &run->arena, index->covariance->work_size + 1);
+  CT_NEW(scorer->mark, &run->arena, index->n);
+  memset(scorer->mark, 0, (size_t)index->n * sizeof *scorer->mark);
+  return CT_OK;
+}
+
+void ct_shortlist_start(ct_shortlist *list) {
+  list->count = 0;
+  list->least = CT_RHO_NULL;
+}
+
+/* Hoare's selection: after a pass, value[..j] >= pivot >= value[i..]. */
+double ct_kth_largest(double *value, int count, int k) {
+  int low = 0, high = count - 1, nth = k - 1;
+  while (low < high) {
+    double pivot = value[low + (high - low) / 2];
+    int i = low, j = high;
+    while (i <= j) {
+      while (value[i] > pivot) i++;
+      while (value[j] < pivot) j--;
+      if (i > j) break;
+      double swap = value[i];
+      value[i++] = value[j];
+      value[j--] = swap;
+    }
+    if (nth <= j) high = j;
+    else if (nth >= i) low = i;
+    else break;
+  }
+  return value[nth];
+}
+
+void ct_shortlist_reduce(ct_shortlist *list, ct_scorer *scorer) {
+  if (list->count < scorer->k) return;
+  for (int i = 0; i < list->count; i++) scorer->value[i] = list->entry[i].low;
+  double least = ct_kth_largest(scorer->value, list->count, scorer->k);
+  if (least > list->least) list->least = least;
+  int kept = 0;
+  for (int i = 0; i < list->count; i++)
+    if (list->entry[i].high >= list->least) list->entry[kept++] = list->entry[i];
+  list->count = kept;
+}
+
+void ct_shortlist_score(ct_shortlist *list, const ct_asker *asker, ct_scorer *scorer) {
+  int unknown = 0;
+  for (int i = 0; i < list->count; i++)
+    if (list->entry[i].dist < 0) scorer->position[unknown++] = list->entry[i].position;
+  ct_residual_t(asker->of, asker->position, scorer->index, scorer->position, unknown, scorer->t,
+                scorer->work, scorer->simd);
+  scorer->evaluations += unknown;
+  for (int i = 0, u = 0; i < list->count; i++) {
+    ct_candidate *entry = list->entry + i;
+    if (entry->dist >= 0) continue;
+    double t = scorer->t[u++];
+    entry->dist = sqrt(t);
+    /* distances that differ by less than the rounding of the root count as equal: bounds must not
+     * separate them */
+    entry->high = 1 - t + 1e-15;
+    entry->low = 1 - t - 1e-15;
+  }
+}
+
+static int before(const ct_candidate *a, const ct_candidate *b, const int *row) {
+  return a->dist < b->dist || (a->dist == b->dist && row[a->position] < row[b->position]);
+}
+
+static void sift(ct_candidate *heap, int root, int count, const int *row) {
+  ct_candidate moved = heap[root];
+  for (int child = 2 * root + 1; child < count; child = 2 * root + 1) {
+    if (child + 1 < count && before(heap + child, heap + child + 1, row)) child++;
+    if (!before(&moved, heap + child, row)) break;
+    heap[root] = heap[child];
+    root = child;
+  }
+  heap[root] = moved;
+}
+
+/* Heap sort: in place, and no input makes it slow. */
+static void sort_by_distance(ct_candidate *entry, int count, const int *row) {
+  for (int root = count / 2 - 1; root >= 0; root--) sift(entry, root, count, row);
+  for (int last = count - 1; last > 0; last--) {
+    ct_candidate top = entry[0];
+    entry[0] = entry[last];
+    entry[last] = top;
+    sift(entry, 0, last, row);
+  }
+}
+
+/* The list stays full when more candidates than fit cannot be told apart by bounds, such as masses of
+ * duplicates: then distances decide, and the k best of those seen remain. */
+static void make_room(ct_shortlist *list, const ct_asker *asker, ct_scorer *scorer) {
+  ct_shortlist_reduce(list, scorer);
+  if (list->count <= list->capacity - list->capacity / 4) return;
+  ct_shortlist_score(list, asker, scorer);
+  ct_shortlist_reduce(list, scorer);
+  if (list->count <= scorer->k) return;
+  sort_by_distance(list->entry, list->count, scorer->index->row);
+  list->count = scorer->k;
+}
+
+void ct_shortlist_add(ct_shortlist *list, const ct_candidate *candidate, const ct_asker *asker,
+                      ct_scorer *scorer) {
+  list->entry[list->count++] = *candidate;
+  if (list->count == list->capacity) make_room(list, asker, scorer);
+}
+
+static int nearer_than_one(const ct_shortlist *list, int k) {
+  int count = 0;
+  while (count < list->count && count < k && list->entry[count].dist < 1) count++;
+  return count;
+}
+
+void ct_shortlist_write(ct_shortlist *list, const ct_asker *asker, int self, ct_scorer *scorer, int *id,
+                        double *dist, size_t step) {
+  const int *row = scorer->index->row;
+  int k = scorer->k;
+  ct_shortlist_reduce(list, scorer);
+  ct_shortlist_score(list, asker, scorer);
+  sort_by_distance(list->entry, list->count, row);
+  int found = nearer_than_one(list, k);
+  int mark = ++scorer->marks;
+  for (int i = 0; i < found; i++) {
+    int r = row[list->entry[i].position];
+    id[(size_t)i * step] = r;
+    dist[(size_t)i * step] = list->entry[i].dist;
+    scorer->mark[r] = mark;
+  }
+  for (int r = 0; found < k && r < asker->limit; r++) {
+    if (scorer->mark[r] == mark || (r == asker->row && !self)) continue;
+    id[(size_t)found * step] = r;
+    dist[(size_t)found++ * step] = 1;
+  }
+  for (; found < k; found++) {
+    id[(size_t)found * step] = -1;
+    dist[(size_t)found * step] = NAN;
+  }
+}

@@ -1,0 +1,77 @@
+#ifndef CT_SHORTLIST_H
+#define CT_SHORTLIST_H
+
+#include "residual_search.h"
+
+/* The candidates of one query that may still be among its k nearest. A candidate enters with bounds
+ * low <= |rho| <= high on its canonical correlation; its canonical distance is computed only when
+ * bounds no longer decide. least is a proved lower bound of the k-th largest |rho|: whoever is below
+ * it need not enter, and whoever falls below it later is dropped when the list is full. */
+
+/* At |rho| <= 2^-54 the canonical t = 1 - |rho| rounds to 1: such candidates are all alike, at
+ * distance 1, and need no list (ct_shortlist_write fills up with them by row). */
+#define CT_RHO_NULL 0x1p-54
+
+typedef struct {
+  double low;
+  double high;
+  double dist; /* canonical, or -1 while unknown */
+  int position;
+} ct_candidate;
+
+typedef struct {
+  ct_candidate *entry;
+  int count;
+  int capacity; /* at least 2 k + 1 */
+  double least;
+} ct_shortlist;
+
+/* Who asks, resolved. */
+typedef struct {
+  const ct_residual *of; /* the index or the new points */
+  int position;          /* there */
+  int row;               /* of an indexed query, -1 for a new point */
+  int limit;             /* candidates have rows below it */
+} ct_asker;
+
+ct_asker ct_asker_of(const ct_residual *index, const ct_residual_queries *queries, int q);
+
+/* What one thread needs to turn candidates into distances. */
+typedef struct {
+  const ct_residual *index;
+  ct_simd simd;
+  int k;
+  int capacity;       /* of the lists, and of the three arrays below */
+  double evaluations; /* counted */
+  int *position;
+  double *t;
+  double *value;
+  double *work; /* of ct_residual_t() */
+  int *mark;    /* one per row, see ct_shortlist_write(); 0 at first */
+  int marks;
+} ct_scorer;
+
+ct_status ct_scorer_new(ct_scorer *scorer, const ct_residual *index, int k, int capacity,
+                        const ct_run *run);
+
+void ct_shortlist_start(ct_shortlist *list);
+
+/* Adds a candidate whose high is not below list->least. */
+void ct_shortlist_add(ct_shortlist *list, const ct_candidate *candidate, const ct_asker *asker,
+                      ct_scorer *scorer);
+
+/* Raises least to the k-th largest low and drops whoever is below. */
+void ct_shortlist_reduce(ct_shortlist *list, ct_scorer *scorer);
+
+/* Computes the distances that are still unknown. */
+void ct_shortlist_score(ct_shortlist *list, const ct_asker *asker, ct_scorer *scorer);
+
+/* Scores, orders, and writes query q's k nearest (column-major, step entries from one to the next). Where
+ * fewer than k are nearer than 1, the smallest rows of all other candidates follow at distance 1. */
+void ct_shortlist_write(ct_shortlist *list, const ct_asker *asker, int self, ct_scorer *scorer, int *id,
+                        double *dist, size_t step);
+
+/* The k-th largest of count values (1 <= k <= count), which are permuted. */
+double ct_kth_largest(double *value, int count, int k);
+
+#endif

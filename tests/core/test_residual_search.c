@@ -1,0 +1,165 @@
+/* Every residual search against brute force by the canonical score: the same rows and the same bits. */
+
+#include "kd_order.h"
+#include "residual_support.h"
+
+typedef enum { NORMAL, GRID, SOME_DUPLICATES, FEW_PLACES, SHORT_RANGE, LONG_RANGE, LAYOUTS } layout;
+
+typedef struct {
+  ct_covariance_kind kind;
+  layout points;
+  int n, dim, rank, k;
+} test_case;
+
+static double coordinate(layout points, test_random *random) {
+  double sum = -6;
+  for (int i = 0; i < 12; i++) sum += test_uniform(random);
+  switch (points) {
+    case GRID: return 0.25 * test_below(random, 7);
+    case SHORT_RANGE: return 60 * sum;
+    case LONG_RANGE: return 1e-3 * sum;
+    default: return sum;
+  }
+}
+
+/* Row-major coordinates; duplicates copy an earlier point. */
+static void scatter(double *x, int n, int dim, layout points, test_random *random) {
+  for (int i = 0; i < n; i++) {
+    int copy = (points == SOME_DUPLICATES && i > 0 && test_uniform(random) < 0.3) ||
+               (points == FEW_PLACES && i >= 5);
+    int from = copy ? test_below(random, points == FEW_PLACES ? 5 : i) : i;
+    for (int d = 0; d < dim; d++)
+      x[(size_t)i * (size_t)dim + (size_t)d] =
+          copy ? x[(size_t)from * (size_t)dim + (size_t)d] : coordinate(points, random);
+  }
+}
+
+/* row[] in k-d order of x, and x with it. */
+static ct_status order_points(test_residual *r, const ct_run *run) {
+  size_t n = (size_t)r->n, dim = (size_t)r->dim;
+  double *columns = test_new(n * dim * sizeof *columns);
+  ct_metric metric = {CT_EUCLIDEAN, NULL, 2, 1};
+  for (size_t i = 0; i < n; i++)
+    for (size_t d = 0; d < dim; d++) columns[i + d * n] = r->x[i * dim + d];
+  ct_points points = {columns, r->n, r->dim};
+  ct_status status = ct_kd_order_rows(&points, &metric, NULL, r->n, r->row, run);
+  for (size_t i = 0; i < n && status == CT_OK; i++)
+    for (size_t d = 0; d < dim; d++) r->x[i * dim + d] = columns[(size_t)r->row[i] + d * n];
+  free(columns);
+  return status;
+}
+
+/* An index of random points and new points beside it, of one factor. */
+static int make(const test_case *c, test_residual *index, test_residual *fresh, test_random *random,
+                const ct_run *run) {
+  int rank = c->rank, new_points = 20, pair[2];
+  double jitter_used;
+  ct_stats stats = {0};
+  test_residual_new(index, c->kind, c->n, c->dim, rank);
+  test_residual_new(fresh, c->kind, new_points, c->dim, rank);
+  index->covariance.shape = fresh->covariance.shape = c->kind == CT_COV_WENDLAND ? 1 : 1.3;
+  index->covariance.variance = fresh->covariance.variance = 2.5;
+  scatter(index->x, c->n, c->dim, c->points, random);
+  scatter(fresh->x, new_points, c->dim, c->points, random);
+  memcpy(fresh->x, index->x, (size_t)(3 * c->dim) * sizeof *fresh->x);
+  ct_status status = order_points(index, run);
+  for (int i = 0; i < new_points; i++) fresh->row[i] = i;
+  double *u = test_new((size_t)rank * (size_t)c->dim * sizeof *u);
+  double *L = test_new((size_t)rank * (size_t)rank * sizeof *L);
+  for (int j = 0; j < rank; j++)
+    memcpy(u + j * c->dim, index->x + (size_t)test_below(random, c->n) * (size_t)c->dim,
+           (size_t)c->dim * sizeof *u);
+  if (status == CT_OK && rank > 0)
+    status = ct_factor_cholesky(&index->covariance, u, rank, c->dim, 1e-6 * index->covariance.variance, L,
+                                &jitter_used, pair, &stats, run);
+  if (status == CT_OK) status = test_residual_factor(index, u, L, run);
+  if (status == CT_OK) status = test_residual_factor(fresh, u, L, run);
+  free(u);
+  free(L);
+  return CHECK(status == CT_OK);
+}
+
+typedef struct {
+  int new_points, predecessors, subset, self, method, threads;
+  ct_simd simd;
+} mode;
+
+static void fill_queries(ct_residual_queries *queries, const mode *m, const test_residual *index,
+                         const test_residual *fresh, int *rows, int *limit, test_random *random) {
+  memset(queries, 0, sizeof *queries);
+  queries->self = m->self;
+  queries->count = m->new_points ? fresh->n : m->subset ? index->n / 3 + 1 : index->n;
+  if (m->new_points) queries->points = &fresh->residual;
+  else if (m->subset) queries->rows = rows;
+  if (m->predecessors) queries->limit = limit;
+  for (int q = 0; q < queries->count; q++) {
+    rows[q] = m->subset ? test_below(random, index->n) : q;
+    limit[q] = m->new_points ? test_below(random, index->n + 1) : rows[q];
+  }
+}
+
+static void search(const test_case *c, const mode *m, const test_residual *index,
+                   const test_residual *fresh, test_random *random) {
+  test_host host;
+  test_host_start(&host);
+  ct_run run = test_run(&host, m->threads, m->simd);
+  ct_residual_queries queries;
+  ct_residual_plan plan;
+  ct_stats stats = {0};
+  size_t n = (size_t)index->n;
+  int *rows = test_new(n * sizeof *rows), *limit = test_new(n * sizeof *limit), used = 1;
+  int *id = test_new(n * (size_t)c->k * sizeof *id);
+  double *dist = test_new(n * (size_t)c->k * sizeof *dist);
+  fill_queries(&queries, m, index, fresh, rows, limit, random);
+  ct_residual_plan_default(&plan);
+  plan.method = m->method;
+  ct_status status = m->method == 1 ? ct_residual_scan(&index->residual, &queries, c->k, id, dist, &stats, &run)
+                                    : ct_residual_knn(&index->residual, &queries, c->k, &plan, &used, id,
+                                                      dist, &stats, &run);
+  CHECK(status == CT_OK);
+  if (!CHECK(test_differences(&index->residual, &queries, c->k, id, dist, 1 + queries.count / 60) == 0))
+    printf("  kind %d layout %d n %d dim %d rank %d k %d new %d pred %d subset %d self %d method %d "
+           "threads %d simd %d\n",
+           c->kind, c->points, c->n, c->dim, c->rank, c->k, m->new_points, m->predecessors, m->subset,
+           m->self, m->method, m->threads, m->simd);
+  CHECK(!host.backwards);
+  free(rows);
+  free(limit);
+  free(id);
+  free(dist);
+  test_host_end(&host);
+}
+
+static const ct_covariance_kind kinds[] = {CT_COV_EXPONENTIAL, CT_COV_GAUSSIAN, CT_COV_MATERN_32,
+                                           CT_COV_MATERN_52,   CT_COV_MATERN_72, CT_COV_POWERED,
+                                           CT_COV_WENDLAND};
+
+static void random_case(int number, test_random *random) {
+  test_host host;
+  test_host_start(&host);
+  ct_run run = test_run(&host, 2, ct_simd_best());
+  test_case c;
+  test_residual index, fresh;
+  c.kind = kinds[number % 7];
+  c.points = (layout)((number / 7) % LAYOUTS);
+  c.n = 40 + test_below(random, 900);
+  c.dim = 1 + test_below(random, c.kind == CT_COV_WENDLAND ? 3 : 6);
+  c.rank = test_below(random, 4) == 0 ? 0 : 1 + test_below(random, 40);
+  c.k = test_below(random, 5) == 0 ? 1 + test_below(random, c.n) : 1 + test_below(random, 24);
+  if (make(&c, &index, &fresh, random, &run))
+    for (int i = 0; i < 3; i++) {
+      mode m = {test_below(random, 3) == 0, test_below(random, 2),     test_below(random, 2),
+                test_below(random, 3) == 0, 1 + test_below(random, 2), 1 + test_below(random, 3),
+                (ct_simd)test_below(random, (int)ct_simd_best() + 1)};
+      search(&c, &m, &index, &fresh, random);
+    }
+  test_residual_free(&index);
+  test_residual_free(&fresh);
+  test_host_end(&host);
+}
+
+int main(void) {
+  test_random random = {20240501};
+  for (int i = 0; i < 252; i++) random_case(i, &random);
+  return check_report();
+}
