@@ -75,10 +75,9 @@ need_packages() {
   if can_apt && r_is_debians; then
     [ -n "${apt_updated-}" ] || quietly apt-get update -qq
     for name in $missing; do
-      built+=("$(apt-cache pkgnames "r-cran-${name,,}" | grep -Fx "r-cran-${name,,}")")
+      apt-cache show "r-cran-${name,,}" >/dev/null 2>&1 && built+=("r-cran-${name,,}")
     done
-    # shellcheck disable=SC2086,SC2048  # names without a package leave nothing behind
-    apt_install ${built[*]} || true
+    [ ${#built[@]} -eq 0 ] || apt_install "${built[@]}" || true
     missing=$(packages missing "$@")
     [ -z "$missing" ] || command -v gfortran >/dev/null || apt_install r-base-dev || true
   fi
