@@ -1,0 +1,340 @@
+#include "canonical.h"
+
+#include "ct.h"
+#include "tree_support.h"
+
+#include <limits.h>
+#include <string.h>
+
+/* The cover tree, built from the top and in row order.
+ *
+ * A *set* is a centre at position s - 1 and a run of later rows at positions s .. e - 1, rows
+ * ascending, each with its distance to the centre. The root and all other points are the first set. A set
+ * is divided at the level l of its largest distance r, 2^l < r <= 2^(l+1):
+ *
+ *   - The lowest row farther than 2^l from every centre so far becomes a new centre, a child of the set's
+ *     centre at level l. Its distances to the later rows of the set are computed, and whoever is strictly
+ *     nearer to it than to its centre so far goes over to it. Repeated until all are covered.
+ *   - The run is partitioned, rows staying in order: first what the old centre keeps, then the new
+ *     centres by rank, each followed by its own. Each part is a set again, with its distances at hand.
+ *
+ * With r = 0 all that is left are duplicates of the centre: leaves of level CT_LEVEL_DUPLICATE.
+ *
+ * This gives the invariants of tree.h. Rows: a centre is the lowest of its set. Covering: who stays in a
+ * set is within 2^l of its centre. Separation: two centres of one level are more than 2^l apart by
+ * construction; and if a was divided off at a higher level than its sibling b, then b was no nearer to a than to
+ * their parent, from which b is more than 2^(b's level). Radius: the largest distance of the set,
+ * seen when the set is made. Levels that hold no centre are skipped because l follows from r. The rule is that
+ * of the nearest-ancestor cover tree of Izbicki and Shelton, Faster cover trees (2015), section 4, applied to whole
+ * sets instead of one insertion after the other; separation is that of siblings.
+ *
+ * Nothing recurses and there is no stack. A set waiting at s is marked by size[s] = -(its length); sets are
+ * disjoint runs, and dividing one marks its parts within the same run. So a sweep over the positions
+ * that divides what is marked, and steps on where nothing is, finishes the tree, be it a thousand levels
+ * deep. Until a point is settled its entries in the tree's own arrays serve as scratch: parent_distance
+ * the distance to the set's centre, radius the one to the nearest centre so far, level that
+ * centre's number.
+ *
+ * With several threads, long sets are divided one at a time, distances cut over the threads; the
+ * short ones that they leave are dealt out, and a thread finishes whole subtrees. Every number is the
+ * result of the same operations in both cases, so the tree does not depend on the threads. */
+
+enum {
+  CHUNK = 1024, /* distances computed in one call: 8 KB, within the first-level cache */
+  TEAM = 8192,  /* rows worth a parallel region: about 10 us of the cheapest distances */
+  DEAL = 4096   /* short sets dealt out in a round, at most */
+};
+
+typedef struct {
+  const ct_distances *distances;
+  const int *rank;
+  ct_tree *tree;
+  int n;
+  double *nearest; /* while a set is divided: to the nearest centre so far (tree->radius) */
+  int *owner;      /* and that centre's number: 0 the old one, 1 .. the new (tree->level) */
+  int *row;        /* where a run is partitioned into */
+  double *distance;
+  int *centre;   /* centre[s + j - 1]: position of new centre j of the set at s */
+  int *sequence; /* sequence[s ..]: the new centres' numbers by rank */
+  int *slot;     /* slot[s + j - 1]: next free place of new centre j's part */
+} build;
+
+/* Who divides: the calling thread, alone (pace, team 1) or with a team, or a thread of a region. */
+typedef struct {
+  ct_pace *pace; /* NULL within a region */
+  int team;
+  double evaluations;
+} worker;
+
+/* ---- centres ---- */
+
+/* Gives rows of a chunk to new centre number j if it is nearer. */
+static ct_status claim_chunk(const build *b, int centre, int j, int from, int count) {
+  double d[CHUNK];
+  const int *point = b->tree->point;
+  CT_TRY(ct_distances_between(b->distances, point[centre], point + from, count, d));
+  for (int i = 0; i < count; i++) {
+    int nearer = d[i] < b->nearest[from + i];
+    b->nearest[from + i] = nearer ? d[i] : b->nearest[from + i];
+    b->owner[from + i] = nearer ? j : b->owner[from + i];
+  }
+  return CT_OK;
+}
+
+static int chunk_count(int from, int end) {
+  return end - from < CHUNK ? end - from : CHUNK;
+}
+
+static ct_status claim_by_team(const build *b, int centre, int j, int end, int team) {
+  int failed = CT_OK;
+  int chunks = (end - centre - 1) / CHUNK + 1;
+  (void)team;
+#pragma omp parallel for num_threads(team) schedule(static) reduction(max : failed)
+  for (int i = 0; i < chunks; i++) {
+    int from = centre + 1 + i * CHUNK;
+    int status = (int)claim_chunk(b, centre, j, from, chunk_count(from, end));
+    failed = status > failed ? status : failed;
+  }
+  return (ct_status)failed;
+}
+
+/* Compares the later rows of the set with the new centre. */
+static ct_status claim(const build *b, int centre, int j, int end, worker *w) {
+  w->evaluations += end - centre - 1;
+  if (w->team > 1 && end - centre - 1 >= TEAM) return claim_by_team(b, centre, j, end, w->team);
+  for (int from = centre + 1; from < end; from += CHUNK)
+    CT_TRY(claim_chunk(b, centre, j, from, chunk_count(from, end)));
+  return CT_OK;
+}
+
+static int first_beyond(const double *nearest, int from, int end, double reach) {
+  while (from < end && nearest[from] <= reach) from++;
+  return from;
+}
+
+/* Finds the new centres of the set start .. end - 1. */
+static ct_status choose_centres(const build *b, int start, int end, double reach, int *centres,
+                                worker *w) {
+  *centres = 0;
+  memcpy(b->nearest + start, b->tree->parent_distance + start,
+         (size_t)(end - start) * sizeof *b->nearest);
+  memset(b->owner + start, 0, (size_t)(end - start) * sizeof *b->owner);
+  for (int i = start; (i = first_beyond(b->nearest, i, end, reach)) < end; i++) {
+    b->centre[start + *centres] = i;
+    b->owner[i] = ++*centres;
+    CT_TRY(claim(b, i, *centres, end, w));
+    if (w->pace) CT_TRY(ct_pace_poll(w->pace, (double)start / b->n));
+  }
+  return CT_OK;
+}
+
+/* ---- partition ---- */
+
+/* Shell sort of the new centres' numbers by the rank of their rows; ranks are distinct. */
+static void sort_by_rank(const build *b, int start, int centres) {
+  int *sequence = b->sequence + start;
+  int gap = 1;
+  while (gap < centres / 3) gap = 3 * gap + 1;
+  for (; gap > 0; gap /= 3)
+    for (int i = gap; i < centres; i++) {
+      int number = sequence[i], at = i;
+      int rank = b->rank[b->tree->point[b->centre[start + number - 1]]];
+      for (; at >= gap; at -= gap) {
+        int other = sequence[at - gap];
+        if (b->rank[b->tree->point[b->centre[start + other - 1]]] < rank) break;
+        sequence[at] = other;
+      }
+      sequence[at] = number;
+    }
+}
+
+/* Where each part begins, in the order they are to stand; returns what the old centre keeps. */
+static int place_parts(const build *b, int start, int end, int centres) {
+  int *slot = b->slot + start - 1; /* by number, from 1 */
+  int kept = 0, at;
+  for (int j = 1; j <= centres; j++) slot[j] = 0;
+  for (int i = start; i < end; i++) {
+    if (b->owner[i] == 0) kept++;
+    else slot[b->owner[i]]++;
+  }
+  for (int j = 0; j < centres; j++) b->sequence[start + j] = j + 1;
+  if (b->rank) sort_by_rank(b, start, centres);
+  at = start + kept;
+  for (int j = 0; j < centres; j++) {
+    int number = b->sequence[start + j], count = slot[number];
+    slot[number] = at;
+    at += count;
+  }
+  return kept;
+}
+
+/* Moves the rows to their parts. A centre is the lowest row of its part, so it arrives first. */
+static void move_rows(const build *b, int start, int end) {
+  ct_tree *tree = b->tree;
+  int *slot = b->slot + start - 1, kept = start;
+  size_t length = (size_t)(end - start);
+  for (int i = start; i < end; i++) {
+    int number = b->owner[i];
+    int at = number == 0 ? kept++ : slot[number]++;
+    int chosen = number > 0 && b->centre[start + number - 1] == i;
+    b->row[at] = tree->point[i];
+    b->distance[at] = chosen ? tree->parent_distance[i] : b->nearest[i];
+  }
+  memcpy(tree->point + start, b->row + start, length * sizeof *tree->point);
+  memcpy(tree->parent_distance + start, b->distance + start,
+         length * sizeof *tree->parent_distance);
+}
+
+static double largest(const double *d, int count) {
+  double most = 0;
+  for (int i = 0; i < count; i++) most = d[i] > most ? d[i] : most;
+  return most;
+}
+
+static void mark(ct_tree *tree, int start, int length) {
+  if (length > 0) tree->size[start] = -length;
+}
+
+/* Makes nodes of the new centres and sets of their parts. */
+static void settle_centres(const build *b, int start, int kept, int centres, int level) {
+  ct_tree *tree = b->tree;
+  int at = start + kept;
+  mark(tree, start, kept);
+  for (int j = 0; j < centres; j++) {
+    int end = b->slot[start + b->sequence[start + j] - 1];
+    tree->level[at] = level;
+    tree->size[at] = end - at;
+    tree->radius[at] = largest(tree->parent_distance + at + 1, end - at - 1);
+    mark(tree, at + 1, end - at - 1);
+    at = end;
+  }
+}
+
+static void settle_leaves(ct_tree *tree, int start, int end, int level) {
+  for (int i = start; i < end; i++) {
+    tree->size[i] = 1;
+    tree->level[i] = level;
+    tree->radius[i] = 0;
+  }
+}
+
+/* ---- sets ---- */
+
+static ct_status divide(const build *b, int start, worker *w) {
+  ct_tree *tree = b->tree;
+  int end = start - tree->size[start], centres, kept;
+  double far = largest(tree->parent_distance + start, end - start);
+  int level = far > 0 ? ct_level_of(far) : CT_LEVEL_DUPLICATE;
+  if (far == 0 || end - start == 1) {
+    settle_leaves(tree, start, end, level);
+    return CT_OK;
+  }
+  CT_TRY(choose_centres(b, start, end, ct_level_reach(level), &centres, w));
+  kept = place_parts(b, start, end, centres);
+  move_rows(b, start, end);
+  settle_centres(b, start, kept, centres, level);
+  return CT_OK;
+}
+
+/* Finishes the tree between two positions. */
+static ct_status sweep(const build *b, int from, int to, worker *w) {
+  const int *size = b->tree->size;
+  for (int at = from; at < to;) {
+    if (size[at] > 0) at++;
+    else CT_TRY(divide(b, at, w));
+  }
+  return CT_OK;
+}
+
+/* The first set: row 0 and all others. */
+static ct_status plant(const build *b, worker *w) {
+  ct_tree *tree = b->tree;
+  for (int i = 0; i < b->n; i++) {
+    tree->point[i] = i;
+    b->nearest[i] = DBL_MAX;
+    b->owner[i] = 0;
+  }
+  CT_TRY(claim(b, 0, 0, b->n, w));
+  memcpy(tree->parent_distance, b->nearest, (size_t)b->n * sizeof *b->nearest);
+  tree->parent_distance[0] = 0;
+  double far = largest(tree->parent_distance, b->n);
+  settle_leaves(tree, 0, 1, far > 0 ? ct_level_of(far) + 1 : 0);
+  tree->radius[0] = far;
+  tree->size[0] = b->n;
+  mark(tree, 1, b->n - 1);
+  return CT_OK;
+}
+
+/* ---- several threads ---- */
+
+/* Divides long sets and lists short ones until the list or the quota of rows is full; moves *at. */
+static ct_status gather(const build *b, int *at, int quota, int *list, int *listed, worker *w) {
+  const int *size = b->tree->size;
+  int rows = 0;
+  *listed = 0;
+  while (*at < b->n && *listed < DEAL && rows < quota) {
+    if (size[*at] > 0) {
+      ++*at;
+    } else if (-size[*at] >= TEAM) {
+      CT_TRY(divide(b, *at, w));
+    } else {
+      list[(*listed)++] = *at;
+      rows -= size[*at];
+      *at -= size[*at];
+    }
+  }
+  return CT_OK;
+}
+
+static ct_status finish(const build *b, const int *list, int listed, int threads, worker *w) {
+  int failed = CT_OK;
+  double evaluations = 0;
+  (void)threads;
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 1) reduction(max : failed) \
+    reduction(+ : evaluations)
+  for (int i = 0; i < listed; i++) {
+    worker own = {NULL, 1, 0};
+    int status = (int)sweep(b, list[i], list[i] - b->tree->size[list[i]], &own);
+    failed = status > failed ? status : failed;
+    evaluations += own.evaluations;
+  }
+  w->evaluations += evaluations;
+  return (ct_status)failed;
+}
+
+/* Rounds of about 50 ms: the quota of rows follows the clock. */
+static ct_status sweep_by_team(const build *b, int threads, worker *w, const ct_run *run) {
+  int *list, listed, at = 1, quota = 16 * TEAM;
+  CT_NEW(list, &run->arena, DEAL);
+  while (at < b->n) {
+    CT_TRY(gather(b, &at, quota, list, &listed, w));
+    double start = run->now();
+    CT_TRY(finish(b, list, listed, threads, w));
+    double spent = run->now() - start;
+    if (spent < 0.025 && quota < INT_MAX / 4) quota *= 2;
+    else if (spent > 0.1 && quota > TEAM) quota /= 2;
+    CT_TRY(ct_pace_poll(w->pace, (double)at / b->n));
+  }
+  return CT_OK;
+}
+
+ct_status ct_tree_build(const ct_distances *distances, const int *rank, ct_tree *tree, ct_stats *stats,
+                        const ct_run *run) {
+  double start = run->now();
+  ct_pace pace = ct_pace_start(run);
+  worker w = {&pace, distances->parallel ? run->threads : 1, 0};
+  build b = {.distances = distances, .rank = rank, .tree = tree, .n = tree->n,
+             .nearest = tree->radius, .owner = tree->level};
+  if (b.n < 1) return CT_ERR_DOMAIN;
+  CT_NEW(b.row, &run->arena, b.n);
+  CT_NEW(b.distance, &run->arena, b.n);
+  CT_NEW(b.centre, &run->arena, b.n);
+  CT_NEW(b.sequence, &run->arena, b.n);
+  CT_NEW(b.slot, &run->arena, b.n);
+  CT_TRY(plant(&b, &w));
+  if (w.team > 1) CT_TRY(sweep_by_team(&b, w.team, &w, run));
+  else CT_TRY(sweep(&b, 1, b.n, &w));
+  stats->evaluations += w.evaluations;
+  stats->seconds[CT_PHASE_TREE] += run->now() - start;
+  return CT_OK;
+}
