@@ -73,23 +73,37 @@ ct_status ct_factor_apply(const ct_covariance *covariance, const double *L, cons
 void ct_residual_t(const ct_residual *A, int a, const ct_residual *B, const int *b, int count,
                    double *out, double *work, ct_simd simd);
 
-/* ---- rounding ---- */
+/* ---- rounding ----
+ *
+ * u = 2^-53, m = rank, N >= |V_i| |V_j|. A sum of m products in doubles, in any order, with or without
+ * FMA, is off by at most m u / (1 - m u) times the sum of their absolute values, which is at most N
+ * (Cauchy-Schwarz). k is off by ct_covariance_error() times the variance, and the difference rounds once,
+ * by u (variance + N). So a computed c is within variance (e + u) + N (m + 1) u of c_ij.
+ *
+ * The canonical sum has eight lanes of m/8 terms: m/8 + 3 roundings of each product. For points of
+ * equal coordinates its k is exact, and t is set to 0 when that changes it by no more than the bound above
+ * says of *any* computation, here and in p. This adds (m/8 + 4) u N, and makes the bound that
+ * ct_residual_product_error() returns: variance (e + 2 u) + N (9m/8 + 8) u.
+ *
+ * scale_i = 1 / sqrt(p_i) has two roundings, scale_i scale_j and its product with c one each: 6 u relative to
+ * |rho| <= 1 (clamping contracts), and 1 - |rho| one: so t is off by the error of c times the scales and
+ * 16 u, the rest of which is for other ways to divide, such as c / sqrt(p_i p_j). The product of the scales
+ * is canonical because it costs no root and no division a pair, and no p is small enough to make it
+ * overflow; its few u are nothing beside the error of c over p. */
 
 /* An upper bound of |V_i|, i a position. */
 double ct_residual_norm(const ct_residual *points, int i);
 
-/* A bound on |c - c_ij|: c is c_ij computed in doubles from the given coordinates and V, the squared
- * distance and V_i . V_j summed in any order, with or without FMA, k by ct_covariance_many().
- * norms: at least |V_i| |V_j|. */
+/* The bound on |c - c_ij| for c computed from the given coordinates and V. norms: N. */
 double ct_residual_product_error(const ct_residual *points, double norms);
 
-/* A bound on |t - t_ij|: t is computed in doubles by the formulas above, c as before, rho as
- * c (scale_i scale_j), c / sqrt(p_i p_j) or the like, p and V taken as exact; ct_residual_t() keeps it
- * too. scales: at least scale_i scale_j. Two such computations differ by at most twice as much. */
+/* The bound on |t - t_ij|, p and V taken as exact: of ct_residual_t(), and of any other computation in
+ * doubles by the formulas above with k by ct_covariance_many(). scales: scale_i scale_j. So two of them
+ * differ by at most twice as much. */
 double ct_residual_error(const ct_residual *points, double norms, double scales);
 
-/* Distances sqrt(t) between rows of an index (and from query points, may be NULL), for the cover tree.
- * Borrows its arguments and arena memory. */
+/* Distances sqrt(t) between rows of an index, and from positions of queries (may be NULL), for the cover
+ * tree. Borrows its arguments and arena memory. */
 ct_status ct_distances_of_residual(const ct_residual *index, const ct_residual *queries,
                                    ct_distances *distances, const ct_run *run);
 
