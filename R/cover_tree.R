@@ -48,32 +48,41 @@ cover_tree <- function(x, metric = metric_euclidean(), order = c("hilbert", "nat
                        build = c("auto", "metric", "euclidean"), threads = NULL, progress = NULL) {
   order <- rlang::arg_match(order)
   build <- rlang::arg_match(build)
-  index <- new_index(x, metric)
   run <- run_settings(threads, progress)
-  grown <- .Call(C_ffi_tree_build, index$x, index$metric, order == "hilbert", run)
-  index$tree <- grown$tree
+  index <- new_index(x, metric, run)
+  index <- add_structure(index, run)
   index$order <- order
-  index$build <- build
-  index$stats <- add_stats(index$stats, grown$stats)
-  if (index$metric$kind != "function") index <- add_blocks(index, run)
-  index
+  index$build <- if (build == "auto") "euclidean" else build
+  add_tree(index, run)
 }
 
 # An index without its search structures: checked points and a metric that fits them.
-new_index <- function(x, metric, arg = "x", call = rlang::caller_env()) {
+new_index <- function(x, metric, run, arg = "x", call = rlang::caller_env()) {
   check_metric(metric, call = call)
   x <- as_points(x, metric, arg = arg, call = call)
   check_some_rows(x, arg = arg, call = call)
-  metric <- fit_metric(metric, x, call = call)
+  metric <- fit_metric(metric, x, run, call = call)
   check_values(x, metric, arg = arg, call = call)
-  structure(list(x = x, metric = metric, tree = NULL, blocks = NULL, order = NULL, build = NULL,
-                 stats = NULL), class = "cover_tree")
+  structure(list(x = x, metric = metric, tree = NULL, blocks = NULL, residual = NULL, order = NULL, build = NULL,
+                 annotated = FALSE, stats = NULL), class = "cover_tree")
 }
 
-add_blocks <- function(index, run) {
+# What searches of the metric read beside the tree: blocks, and the factor of a correlation.
+add_structure <- function(index, run, call = rlang::caller_env()) {
+  if (is_correlation(index$metric)) return(add_residual(index, run, call))
+  if (index$metric$kind == "function") return(index)
   blocks <- .Call(C_ffi_block_order, index$x, index$metric, run)
   index$blocks <- blocks$order
   index$stats <- add_stats(index$stats, blocks$stats)
+  index
+}
+
+# Coordinates are their own Euclid: only a correlation is built one way and annotated another.
+add_tree <- function(index, run) {
+  index$annotated <- is_correlation(index$metric) && index$build == "euclidean"
+  grown <- .Call(C_ffi_tree_build, index, index$order == "hilbert", index$annotated, run)
+  index$tree <- grown$tree
+  index$stats <- add_stats(index$stats, grown$stats)
   index
 }
 
@@ -89,12 +98,11 @@ as_index <- function(tree, metric, run, arg = "tree", call = rlang::caller_env()
 }
 
 light_index <- function(x, metric, run, arg, call) {
-  index <- new_index(x, metric, arg = arg, call = call)
-  if (index$metric$kind != "function") return(add_blocks(index, run))
-  grown <- .Call(C_ffi_tree_build, index$x, index$metric, FALSE, run)
-  index$tree <- grown$tree
-  index$stats <- grown$stats
-  index
+  index <- add_structure(new_index(x, metric, run, arg = arg, call = call), run, call)
+  if (index$metric$kind != "function") return(index)
+  index$order <- "natural"
+  index$build <- "metric"
+  add_tree(index, run)
 }
 
 # Types and lengths of an index that may come from anywhere; the core verifies what they hold before it reads on.
@@ -111,13 +119,13 @@ index_fault <- function(tree) {
   x <- tree$x
   if (!is.double(x) || !is.matrix(x) || nrow(x) == 0 || ncol(x) == 0) return("`x` is not a matrix of points")
   if (!inherits(tree$metric, "covertree_metric")) return("`metric` is not a metric")
-  fault <- tryCatch({
-    fit_metric(tree$metric, x)
-    check_values(x, tree$metric)
-    NULL
-  }, covertree_error = function(e) "`x` and `metric` do not fit each other")
-  if (!is.null(fault)) return(fault)
   n <- nrow(x)
+  if (is_correlation(tree$metric)) {
+    fault <- residual_fault(tree, n)
+    if (!is.null(fault)) return(fault)
+  } else if (!metric_fits(tree$metric, x)) {
+    return("`x` and `metric` do not fit each other")
+  }
   if (tree$metric$kind != "function" && (!is.integer(tree$blocks) || length(tree$blocks) != n)) {
     return("`blocks` is not integer with an entry per point")
   }
@@ -128,6 +136,13 @@ index_fault <- function(tree) {
     }
   }
   NULL
+}
+
+metric_fits <- function(metric, x) {
+  tryCatch({
+    check_values(x, fit_metric(metric, x))
+    TRUE
+  }, covertree_error = function(e) FALSE)
 }
 
 #' Verify an index
@@ -153,7 +168,7 @@ tree_check <- function(tree, threads = NULL, progress = NULL) {
   }
   check_index(tree, rlang::current_env())
   run <- run_settings(threads, progress)
-  fault <- .Call(C_ffi_tree_check, tree$x, tree$metric, tree$tree, FALSE, run)
+  fault <- .Call(C_ffi_tree_check, tree, tree$annotated, run)
   if (!is.null(fault)) {
     stop_input(c("The tree breaks an invariant: {fault$broken}.", x = "Position {fault$position}, row {tree$tree$point[fault$position]}."),
                kind = "index")

@@ -10,6 +10,10 @@
 #' @param predecessors `TRUE`: only rows before the query's own may be its neighbours.
 #' @param max_index With `query`: only rows up to this may be neighbours, one number or one per query; 0 leaves none.
 #' @param self `TRUE`: an indexed point is its own first candidate.
+#' @param oversample `Inf`, the default, for an exact search. For [metric_residual()], a whole number `c` asks for the local search
+#'   instead: only the `c * k` candidates nearest in input space are scored. Other metrics are always searched exactly.
+#' @param recall_sample For a local search: how many of the queries, drawn at random, are searched exactly as well to measure the recall,
+#'   which `stats$recall` and [print()] report with its standard error.
 #' @param metric What "near" means when `tree` holds points, see [metrics]; Euclidean by default.
 #' @inheritParams cover_tree
 #'
@@ -25,7 +29,7 @@
 #'     \item{`index`}{integer matrix, a row per query, `k` columns: row numbers of the neighbours, nearest first}
 #'     \item{`distance`}{double matrix of the same shape, in the metric's units}
 #'   }
-#'   Attribute `metric` holds the metric, `exact` is `TRUE`, and `stats` a list of counts: `queries`, `evaluations`
+#'   Attribute `metric` holds the metric, `exact` is `FALSE` for a local search only, and `stats` a list of counts: `queries`, `evaluations`
 #'   (distances computed), `products` (distances to centres), `nodes` (tree nodes or boxes looked at), `seconds` (named by
 #'   phase) and `threads`. Query points' row names become row names.
 #' @seealso [find_within()] for all neighbours within a radius, [vecchia_neighbors()] for conditioning sets.
@@ -40,21 +44,47 @@
 #' find_knn(tree, query = rbind(Suva = c(178.44, -18.14)), k = 5)
 #' @export
 find_knn <- function(tree, query = NULL, rows = NULL, k = 10, predecessors = FALSE, max_index = NULL,
-                     self = FALSE, metric = NULL, threads = NULL, progress = NULL) {
+                     self = FALSE, oversample = Inf, recall_sample = 0, metric = NULL, threads = NULL,
+                     progress = NULL) {
   run <- run_settings(threads, progress)
   index <- as_index(tree, metric, run)
-  queries <- resolve_queries(index, query, rows, predecessors, max_index, self)
+  queries <- resolve_queries(index, query, rows, predecessors, max_index, self, run)
   candidates <- length(index) - (is.null(query) && !self)
   check_count(k, max = candidates, limit = paste("there are", candidates, "candidates"))
-  search_knn(index, queries, k, run)
+  check_oversample(oversample)
+  check_count(recall_sample, min = 0)
+  search_neighbors(index, queries, as.integer(k), oversample, recall_sample, run)
+}
+
+check_oversample <- function(oversample, call = rlang::caller_env()) {
+  if (!identical(as.double(oversample), Inf)) check_count(oversample, call = call)
+}
+
+# Exact where oversample is infinite or the metric is searched exactly anyway; otherwise local, for correlations.
+search_neighbors <- function(index, queries, k, oversample, recall_sample, run) {
+  if (index$metric$kind != "residual" || is.infinite(oversample)) return(search_knn(index, queries, k, run))
+  width <- as.integer(min(oversample * k, length(index)))
+  answer <- .Call(C_ffi_find_local, index, queries, k, width, run)
+  if (recall_sample > 0) answer$stats$recall <- sampled_recall(index, queries, answer, k, recall_sample, run)
+  new_neighbors(answer, queries, index$metric, exact = FALSE)
+}
+
+# Recall of a random sample of the queries against the exact search: c(mean, standard error, size).
+sampled_recall <- function(index, queries, answer, k, size, run) {
+  count <- nrow(answer$index)
+  chosen <- sort(sample.int(count, min(size, count)))
+  truth <- search_knn(index, pick_queries(queries, chosen), k, run)
+  recall <- neighbor_recall(answer$index[chosen, , drop = FALSE], truth)
+  error <- stats::sd(recall) / sqrt(length(recall)) * sqrt(1 - length(recall) / count)
+  c(mean = mean(recall), se = if (length(recall) > 1) error else NA, size = length(recall))
 }
 
 # Who asks, checked, as the core takes it; names, predecessors and rows go into the result too.
 resolve_queries <- function(index, query = NULL, rows = NULL, predecessors = FALSE, max_index = NULL,
-                            self = FALSE, call = rlang::caller_env()) {
+                            self = FALSE, run = NULL, call = rlang::caller_env()) {
   check_flag(predecessors, call = call)
   check_flag(self, call = call)
-  if (!is.null(query)) return(new_queries(index, query, rows, predecessors, max_index, self, call))
+  if (!is.null(query)) return(new_queries(index, query, rows, predecessors, max_index, self, run, call))
   if (!is.null(max_index)) {
     stop_input(c("{.arg max_index} must be given with {.arg query} only.",
                  i = "For indexed points there is {.code predecessors = TRUE}."), call = call)
@@ -65,7 +95,7 @@ resolve_queries <- function(index, query = NULL, rows = NULL, predecessors = FAL
        limit = if (predecessors) own - (!self), names = rownames(index$x)[own])
 }
 
-new_queries <- function(index, query, rows, predecessors, max_index, self, call) {
+new_queries <- function(index, query, rows, predecessors, max_index, self, run, call) {
   if (!is.null(rows)) stop_input("{.arg rows} and {.arg query} must not be given together.", call = call)
   if (predecessors) {
     stop_input(c("{.arg predecessors} must be {.code FALSE} with {.arg query}: new points have no row.",
@@ -75,7 +105,8 @@ new_queries <- function(index, query, rows, predecessors, max_index, self, call)
   check_columns(points, index, arg = "query", call = call)
   check_values(points, index$metric, arg = "query", call = call)
   list(points = points, rows = NULL, self = self, predecessors = FALSE,
-       limit = resolve_limit(max_index, nrow(points), length(index), call), names = rownames(points))
+       limit = resolve_limit(max_index, nrow(points), length(index), call), names = rownames(points),
+       residual = if (is_correlation(index$metric)) query_residual(index, points, run, call))
 }
 
 resolve_limit <- function(max_index, count, n, call) {
@@ -94,8 +125,12 @@ resolve_limit <- function(max_index, count, n, call) {
 
 # engine and run$simd are for tests, which ask every structure and every kernel the same questions.
 search_knn <- function(index, queries, k, run, engine = default_engine(index)) {
-  answer <- .Call(C_ffi_find_knn, index, queries, as.integer(k), engine, run)
+  k <- as.integer(k)
+  answer <- if (engine == "euclid") search_correlation(index, queries, k, run)
+            else .Call(C_ffi_find_knn, index, queries, k, engine, run)
   new_neighbors(answer, queries, index$metric)
 }
 
-default_engine <- function(index) if (index$metric$kind == "function") "tree" else "blocks"
+default_engine <- function(index) {
+  switch(index$metric$kind, `function` = "tree", residual = "correlation", correlation = "euclid", "blocks")
+}

@@ -21,7 +21,7 @@ find_within <- function(tree, query = NULL, rows = NULL, radius, predecessors = 
                         self = FALSE, flat = FALSE, metric = NULL, threads = NULL, progress = NULL) {
   run <- run_settings(threads, progress)
   index <- as_index(tree, metric, run)
-  queries <- resolve_queries(index, query, rows, predecessors, max_index, self)
+  queries <- resolve_queries(index, query, rows, predecessors, max_index, self, run)
   rlang::check_required(radius)
   check_number(radius, min = 0, closed = TRUE)
   check_flag(flat)
@@ -30,6 +30,7 @@ find_within <- function(tree, query = NULL, rows = NULL, radius, predecessors = 
 }
 
 search_within <- function(index, queries, radius, run, engine = default_engine(index)) {
+  if (engine == "euclid") engine <- "correlation"
   answer <- .Call(C_ffi_find_within, index, queries, as.double(radius), engine, run)
   structure(answer[c("index", "distance", "offset")], class = "covertree_within", metric = index$metric,
             exact = TRUE, stats = answer$stats, radius = radius)

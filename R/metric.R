@@ -105,8 +105,9 @@ check_metric <- function(metric, arg = rlang::caller_arg(metric), call = rlang::
 
 # The metric as the core takes it for points of so many columns: a scale per column, and a function that
 # has passed the probe.
-fit_metric <- function(metric, x, call = rlang::caller_env()) {
+fit_metric <- function(metric, x, run = NULL, call = rlang::caller_env()) {
   check_metric(metric, call = call)
+  if (is_correlation(metric)) return(fit_correlation(metric, x, run, call))
   if (metric$kind == "great_circle" && ncol(x) != 2) {
     stop_input("Great-circle distances need two columns, not {ncol(x)}.", call = call)
   }
@@ -158,7 +159,10 @@ probe_metric <- function(f, x, call) {
 format.covertree_metric <- function(x, ...) {
   detail <- c(
     if (!is.null(x$scale)) paste0("scale ", paste(format(x$scale, trim = TRUE, digits = 4), collapse = ", ")),
-    if (!is.null(x$radius)) paste0("radius ", format(x$radius))
+    if (!is.null(x$radius)) paste0("radius ", format(x$radius)),
+    if (!is.null(x$cov)) format(x$cov),
+    if (!is.null(x$inducing)) count_of(nrow(x$inducing), "inducing point"),
+    if (!is.null(x$jitter_used) && x$jitter_used > 0) paste("jitter", signif(x$jitter_used, 2))
   )
   paste0(x$label, " distance", if (length(detail)) paste0(" (", detail, ")"))
 }

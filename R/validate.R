@@ -81,7 +81,8 @@ check_some_rows <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_
 
 # Values that the metric cannot take: not finite, overflowing, off the globe, or a zero vector.
 check_values <- function(x, metric, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
-  place <- .Call(C_ffi_check_points, x, metric)
+  lonlat <- metric$kind == "great_circle" || isTRUE(metric$cov$lonlat)
+  place <- if (is_correlation(metric)) .Call(C_ffi_covariance_check, x, metric$cov) else .Call(C_ffi_check_points, x, metric)
   if (place[1] == 0) return(invisible())
   row <- place[1]
   if (place[2] == 0) {
@@ -93,7 +94,7 @@ check_values <- function(x, metric, arg = rlang::caller_arg(x), call = rlang::ca
   label <- if (is.null(colnames(x))) "" else paste0(" (", colnames(x)[column], ")")
   rule <- if (!is.finite(value)) {
     "must hold finite numbers only"
-  } else if (metric$kind == "great_circle") {
+  } else if (lonlat && column <= 2) {
     "must hold longitudes within -360..360 and latitudes within -90..90 degrees"
   } else {
     "must hold numbers whose distances do not overflow"

@@ -10,7 +10,7 @@
 #' @param locs_pred `NULL`, or locations of predictions, with the columns of `locs`.
 #' @param cond_on What predictions condition on: `"obs"`, observations only; `"all"`, observations
 #'   and earlier predictions.
-#' @inheritParams cover_tree
+#' @inheritParams find_knn
 #'
 #' @details
 #' With `locs_pred`, the result is about the predictions alone. They count as rows `n_obs + 1, n_obs + 2, ...` of
@@ -33,31 +33,44 @@
 #' vecchia_neighbors(locs, m = 5, metric = metric_great_circle(), locs_pred = new)
 #' @export
 vecchia_neighbors <- function(locs, m = 30, metric = metric_euclidean(), locs_pred = NULL,
-                              cond_on = c("obs", "all"), threads = NULL, progress = NULL) {
+                              cond_on = c("obs", "all"), oversample = Inf, threads = NULL, progress = NULL) {
   cond_on <- rlang::arg_match(cond_on)
   check_count(m)
+  check_oversample(oversample)
+  m <- as.integer(m)
   run <- run_settings(threads, progress)
   index <- as_index(locs, if (!missing(metric) || !inherits(locs, "cover_tree")) metric, run, arg = "locs")
-  if (!is.null(locs_pred)) return(prediction_neighbors(index, locs_pred, m, cond_on, run))
-  search_knn(index, resolve_queries(index, predecessors = TRUE), m, run)
+  if (!is.null(locs_pred)) return(prediction_neighbors(index, locs_pred, m, cond_on, oversample, run))
+  search_neighbors(index, resolve_queries(index, predecessors = TRUE), m, oversample, 0, run)
 }
 
 # Predictions are rows after the observations; with "all" they are indexed among them.
-prediction_neighbors <- function(index, locs_pred, m, cond_on, run, call = rlang::caller_env()) {
+prediction_neighbors <- function(index, locs_pred, m, cond_on, oversample, run, call = rlang::caller_env()) {
   pred <- as_points(locs_pred, index$metric, arg = "locs_pred", call = call)
   check_columns(pred, index, arg = "locs_pred", call = call)
   check_values(pred, index$metric, arg = "locs_pred", call = call)
   n <- length(index)
   if (cond_on == "obs") {
-    found <- search_knn(index, resolve_queries(index, query = pred), m, run)
+    found <- search_neighbors(index, resolve_queries(index, query = pred, run = run), m, oversample, 0, run)
   } else {
-    both <- light_index(rbind(unname(index$x), unname(pred)), index$metric, run, "locs_pred", call)
+    both <- joint_index(index, pred, run, call)
     queries <- resolve_queries(both, rows = n + seq_len(nrow(pred)), predecessors = TRUE)
     queries$names <- rownames(pred)
-    found <- search_knn(both, queries, m, run)
+    found <- search_neighbors(both, queries, m, oversample, 0, run)
   }
   attr(found, "predecessors") <- TRUE
   attr(found, "rows") <- NULL
   attr(found, "first") <- n + 1L
   found
+}
+
+# Observations and predictions in one index. A factor of the user's own is put back into rows and bound as well.
+joint_index <- function(index, pred, run, call) {
+  metric <- index$metric
+  if (metric$kind == "residual" && is.null(metric$L)) {
+    own <- index$residual
+    metric$V <- rbind(t(own$V[seq_len(own$rank), order(index$blocks), drop = FALSE]), attr(pred, "V"))
+    metric$p <- c(own$p[order(index$blocks)], attr(pred, "p"))
+  }
+  light_index(rbind(unname(index$x), unname(unclass(pred))), metric, run, "locs_pred", call)
 }

@@ -6,6 +6,8 @@
 #include <Rinternals.h>
 
 #include "core/ct.h"
+#include "core/residual.h"
+#include "core/residual_search.h"
 
 /* The border: a ffi_ function views R memory, allocates results, calls the core once and raises.
  * Rows are counted from 1 in R and from 0 in the core; ffi_search.c and ffi_tree.c do the step. */
@@ -13,11 +15,19 @@
 /* ---- .Call entries ---- */
 
 SEXP ffi_check_points(SEXP x, SEXP metric);
-SEXP ffi_tree_build(SEXP x, SEXP metric, SEXP siblings, SEXP run);
-SEXP ffi_tree_check(SEXP x, SEXP metric, SEXP tree, SEXP annotated, SEXP run);
-SEXP ffi_tree_distance(SEXP x, SEXP metric, SEXP row, SEXP rows, SEXP run);
+SEXP ffi_tree_build(SEXP index, SEXP siblings, SEXP euclidean, SEXP run);
+SEXP ffi_tree_annotate(SEXP index, SEXP run);
+SEXP ffi_tree_check(SEXP index, SEXP annotated, SEXP run);
+SEXP ffi_distance(SEXP index, SEXP row, SEXP rows, SEXP run);
 SEXP ffi_block_order(SEXP x, SEXP metric, SEXP run);
+SEXP ffi_covariance_check(SEXP x, SEXP cov);
+SEXP ffi_embed(SEXP x, SEXP cov);
+SEXP ffi_factor(SEXP cov, SEXP u, SEXP jitter, SEXP run);
+SEXP ffi_factor_apply(SEXP cov, SEXP L, SEXP u, SEXP x, SEXP order, SEXP run);
+SEXP ffi_factor_pack(SEXP V, SEXP order);
+SEXP ffi_explained(SEXP cov, SEXP p);
 SEXP ffi_find_knn(SEXP index, SEXP queries, SEXP k, SEXP engine, SEXP run);
+SEXP ffi_find_local(SEXP index, SEXP queries, SEXP k, SEXP width, SEXP run);
 SEXP ffi_find_within(SEXP index, SEXP queries, SEXP radius, SEXP engine, SEXP run);
 SEXP ffi_threads(SEXP requested);
 SEXP ffi_processors(void);
@@ -48,10 +58,18 @@ SEXP ffi_list_get(SEXP list, const char *name);
 ct_points ffi_points(SEXP x);
 ct_metric ffi_metric(SEXP metric);
 
-/* Distances for the tree: of coordinates in the core, or of an R closure on the calling thread.
- * queries may be NULL. */
-void ffi_distances(SEXP metric, const ct_points *points, const ct_points *queries,
-                   ct_distances *distances, const ct_run *run);
+ct_covariance ffi_covariance_view(SEXP cov);
+
+/* Points, rows in the given order or as they come, a point after the other, in the arena. */
+double *ffi_row_major(const ct_points *points, const int *order, const ct_run *run);
+
+/* part: list(embedded, V, p, rank); V and p by position, order[pos] = row (NULL: rows as they come). */
+ct_residual ffi_residual_view(SEXP part, const ct_covariance *covariance, const int *order,
+                              const ct_run *run);
+
+/* Distances for the tree, of whatever metric the index has: coordinates, a correlation, or an R closure
+ * on the calling thread. queries: NULL, or as ffi_find_knn() takes them. */
+ct_distances ffi_distances(SEXP index, SEXP queries, const ct_run *run);
 
 /* A tree of R vectors as the core sees it: point is copied to rows counted from 0. */
 ct_tree ffi_tree(SEXP tree, const ct_run *run);

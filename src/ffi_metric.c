@@ -88,19 +88,51 @@ static ct_status closure_to(const void *self, int q, const int *rows, int count,
 /* A user's function promises no rounding error; this much is granted to it. */
 #define CLOSURE_SLACK 1e-10
 
-void ffi_distances(SEXP metric, const ct_points *points, const ct_points *queries,
-                   ct_distances *distances, const ct_run *run) {
-  ct_metric *core = ct_arena_get(&run->arena, 1, sizeof *core);
-  *core = ffi_metric(metric);
-  if (core->kind != CT_FUNCTION) {
-    ffi_raise(ct_distances_of_points(points, queries, core, distances, run));
-    return;
+/* A copy that lives as long as the call. */
+static void *keep(const void *item, size_t size, const ct_run *run) {
+  return memcpy(ct_arena_get(&run->arena, 1, size), item, size);
+}
+
+static const ct_points *keep_points(SEXP x, const ct_run *run) {
+  if (x == R_NilValue) return NULL;
+  ct_points points = ffi_points(x);
+  return keep(&points, sizeof points, run);
+}
+
+static ct_distances distances_of_coordinates(SEXP index, SEXP query, const ct_run *run) {
+  ct_distances distances;
+  SEXP metric = ffi_list_get(index, "metric");
+  const ct_points *points = keep_points(ffi_list_get(index, "x"), run);
+  const ct_points *to = keep_points(query, run);
+  ct_metric core = ffi_metric(metric);
+  if (core.kind != CT_FUNCTION) {
+    const ct_metric *kept = keep(&core, sizeof core, run);
+    ffi_raise(ct_distances_of_points(points, to, kept, &distances, run));
+    return distances;
   }
-  closure *self = ct_arena_get(&run->arena, 1, sizeof *self);
-  *self = (closure){ffi_list_get(metric, "f"), points, queries};
-  *distances = (ct_distances){.between = closure_between,
-                              .to = closure_to,
-                              .self = self,
-                              .parallel = 0,
-                              .slack = CLOSURE_SLACK};
+  closure self = {ffi_list_get(metric, "f"), points, to};
+  return (ct_distances){.between = closure_between,
+                        .to = closure_to,
+                        .self = keep(&self, sizeof self, run),
+                        .parallel = 0,
+                        .slack = CLOSURE_SLACK};
+}
+
+static ct_distances distances_of_residual(SEXP index, SEXP queries, int asked, const ct_run *run) {
+  ct_distances distances;
+  ct_covariance cov = ffi_covariance_view(ffi_list_get(ffi_list_get(index, "metric"), "cov"));
+  const ct_covariance *kept = keep(&cov, sizeof cov, run);
+  const int *order = ffi_rows(ffi_list_get(index, "blocks"), run);
+  ct_residual own = ffi_residual_view(ffi_list_get(index, "residual"), kept, order, run), to;
+  if (asked) to = ffi_residual_view(ffi_list_get(queries, "residual"), kept, NULL, run);
+  ffi_raise(ct_distances_of_residual(keep(&own, sizeof own, run),
+                                     asked ? keep(&to, sizeof to, run) : NULL, &distances, run));
+  return distances;
+}
+
+ct_distances ffi_distances(SEXP index, SEXP queries, const ct_run *run) {
+  SEXP query = queries == R_NilValue ? R_NilValue : ffi_list_get(queries, "points");
+  if (ffi_list_get(index, "residual") != R_NilValue)
+    return distances_of_residual(index, queries, query != R_NilValue, run);
+  return distances_of_coordinates(index, query, run);
 }

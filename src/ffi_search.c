@@ -2,18 +2,32 @@
 
 #include <string.h>
 
-/* What R hands over: index = list(x, metric, order, tree), queries = list(points, rows, limit, self). */
+/* The structures that can answer, and what R calls them. */
+typedef enum { BY_BLOCKS, BY_TREE, BY_SCAN, BY_FRAMES, BY_CORRELATION } engine;
+
+/* What R hands over: index = list(x, metric, blocks, tree, residual), queries = list(points, rows, limit,
+ * self, residual), as the core sees it. Only what the engine needs is filled in. */
 typedef struct {
+  engine by;
   ct_points points, query_points;
   ct_metric metric;
   ct_queries queries;
   int *order;
   ct_tree tree;
   ct_distances distances;
-  int by_tree;
+  ct_covariance covariance;
+  ct_residual residual, query_residual;
+  ct_residual_queries residual_queries;
 } search;
 
-static ct_queries view_queries(SEXP queries, search *s, const ct_run *run) {
+static engine engine_of(SEXP name) {
+  static const char *const names[] = {"blocks", "tree", "scan", "frames", "correlation"};
+  for (int i = 0; i < 5; i++)
+    if (strcmp(CHAR(STRING_ELT(name, 0)), names[i]) == 0) return (engine)i;
+  Rf_error("unknown engine '%s'", CHAR(STRING_ELT(name, 0)));
+}
+
+static void view_queries(search *s, SEXP queries, const ct_run *run) {
   SEXP points = ffi_list_get(queries, "points");
   SEXP rows = ffi_list_get(queries, "rows");
   SEXP limit = ffi_list_get(queries, "limit");
@@ -24,11 +38,11 @@ static ct_queries view_queries(SEXP queries, search *s, const ct_run *run) {
   } else if (rows != R_NilValue) {
     count = (int)Rf_xlength(rows);
   }
-  return (ct_queries){.points = points == R_NilValue ? NULL : &s->query_points,
-                      .rows = ffi_rows(rows, run),
-                      .count = count,
-                      .limit = limit == R_NilValue ? NULL : INTEGER(limit),
-                      .self = Rf_asLogical(ffi_list_get(queries, "self")) == TRUE};
+  s->queries = (ct_queries){.points = points == R_NilValue ? NULL : &s->query_points,
+                            .rows = ffi_rows(rows, run),
+                            .count = count,
+                            .limit = limit == R_NilValue ? NULL : INTEGER(limit),
+                            .self = Rf_asLogical(ffi_list_get(queries, "self")) == TRUE};
 }
 
 /* An index may come from anywhere: nothing is dereferenced before it is known to be in range. */
@@ -47,21 +61,38 @@ static void check_shape(const ct_tree *tree, const ct_run *run) {
   if (fault.broken) ffi_raise(CT_ERR_INDEX);
 }
 
-/* Engines: "blocks", "tree". */
-static void view(search *s, SEXP index, SEXP queries, SEXP engine, const ct_run *run) {
-  SEXP metric = ffi_list_get(index, "metric");
+/* The residual process of index and queries, and both embedded for searches by coordinates. */
+static void view_residual(search *s, SEXP index, SEXP queries, const ct_run *run) {
+  SEXP own = ffi_list_get(index, "residual"), asked = ffi_list_get(queries, "residual");
+  s->covariance = ffi_covariance_view(ffi_list_get(ffi_list_get(index, "metric"), "cov"));
+  s->residual = ffi_residual_view(own, &s->covariance, s->order, run);
+  s->metric = (ct_metric){.kind = CT_EUCLIDEAN};
+  s->points = ffi_points(ffi_list_get(own, "embedded"));
+  if (s->queries.points) {
+    s->query_residual = ffi_residual_view(asked, &s->covariance, NULL, run);
+    s->query_points = ffi_points(ffi_list_get(asked, "embedded"));
+  }
+  s->residual_queries = (ct_residual_queries){.points = s->queries.points ? &s->query_residual : NULL,
+                                              .rows = s->queries.rows,
+                                              .count = s->queries.count,
+                                              .limit = s->queries.limit,
+                                              .self = s->queries.self};
+}
+
+static void view(search *s, SEXP index, SEXP queries, engine by, const ct_run *run) {
+  s->by = by;
   s->points = ffi_points(ffi_list_get(index, "x"));
-  s->metric = ffi_metric(metric);
-  s->queries = view_queries(queries, s, run);
-  s->by_tree = strcmp(CHAR(STRING_ELT(engine, 0)), "tree") == 0;
-  if (s->by_tree) {
+  view_queries(s, queries, run);
+  if (by == BY_TREE) {
     s->tree = ffi_tree(ffi_list_get(index, "tree"), run);
     check_shape(&s->tree, run);
-    ffi_distances(metric, &s->points, s->queries.points, &s->distances, run);
-  } else {
-    s->order = ffi_rows(ffi_list_get(index, "blocks"), run);
-    check_permutation(s->order, s->points.n, run);
+    s->distances = ffi_distances(index, queries, run);
+    return;
   }
+  s->order = ffi_rows(ffi_list_get(index, "blocks"), run);
+  check_permutation(s->order, s->points.n, run);
+  if (by == BY_BLOCKS) s->metric = ffi_metric(ffi_list_get(index, "metric"));
+  else view_residual(s, index, queries, run);
 }
 
 /* Rows from 0 with -1 for none become rows from 1 with NA. */
@@ -75,46 +106,95 @@ static void distances_for_r(const int *id, double *dist, size_t count) {
     if (id[i] == NA_INTEGER) dist[i] = NA_REAL;
 }
 
-/* list(index, distance, stats): matrices with a row per query. */
+/* list(index, distance, stats) with matrices of a row per query, for the core to fill. */
+static SEXP new_matrices(int queries, int k) {
+  const char *names[] = {"index", "distance", "stats", ""};
+  SEXP answer = PROTECT(Rf_mkNamed(VECSXP, names));
+  SET_VECTOR_ELT(answer, 0, Rf_allocMatrix(INTSXP, queries, k));
+  SET_VECTOR_ELT(answer, 1, Rf_allocMatrix(REALSXP, queries, k));
+  UNPROTECT(1);
+  return answer;
+}
+
+static void finish_matrices(SEXP answer, const ct_stats *stats, const ct_run *run) {
+  size_t entries = (size_t)Rf_xlength(VECTOR_ELT(answer, 0));
+  int *id = INTEGER(VECTOR_ELT(answer, 0));
+  rows_for_r(id, entries);
+  distances_for_r(id, REAL(VECTOR_ELT(answer, 1)), entries);
+  SET_VECTOR_ELT(answer, 2, ffi_stats(stats, run));
+}
+
+static ct_status knn(const search *s, int k, int *id, double *dist, ct_stats *stats,
+                     const ct_run *run) {
+  if (s->by == BY_BLOCKS)
+    return ct_block_knn(&s->points, &s->metric, s->order, &s->queries, k, id, dist, stats, run);
+  if (s->by == BY_TREE)
+    return ct_tree_knn(&s->tree, &s->distances, &s->queries, k, id, dist, stats, run);
+  ct_residual_plan plan;
+  int used = 0;
+  ct_residual_plan_default(&plan);
+  plan.method = s->by == BY_SCAN ? 1 : s->by == BY_FRAMES ? 2 : 0;
+  return ct_residual_knn(&s->residual, &s->residual_queries, k, &plan, &used, id, dist, stats, run);
+}
+
 SEXP ffi_find_knn(SEXP index, SEXP queries, SEXP k_, SEXP engine, SEXP run) {
   ffi_run state;
   ffi_run_start(&state, run);
   search s;
-  view(&s, index, queries, engine, &state.run);
+  view(&s, index, queries, engine_of(engine), &state.run);
   int k = Rf_asInteger(k_);
-  const char *names[] = {"index", "distance", "stats", ""};
-  SEXP answer = PROTECT(Rf_mkNamed(VECSXP, names));
-  SET_VECTOR_ELT(answer, 0, Rf_allocMatrix(INTSXP, s.queries.count, k));
-  SET_VECTOR_ELT(answer, 1, Rf_allocMatrix(REALSXP, s.queries.count, k));
-  int *id = INTEGER(VECTOR_ELT(answer, 0));
-  double *dist = REAL(VECTOR_ELT(answer, 1));
+  SEXP answer = PROTECT(new_matrices(s.queries.count, k));
   ct_stats stats = {0};
-  ffi_raise(s.by_tree ? ct_tree_knn(&s.tree, &s.distances, &s.queries, k, id, dist, &stats, &state.run)
-                      : ct_block_knn(&s.points, &s.metric, s.order, &s.queries, k, id, dist, &stats,
-                                     &state.run));
+  ffi_raise(knn(&s, k, INTEGER(VECTOR_ELT(answer, 0)), REAL(VECTOR_ELT(answer, 1)), &stats,
+                &state.run));
   ffi_run_finish(&state);
-  size_t entries = (size_t)s.queries.count * (size_t)k;
-  rows_for_r(id, entries);
-  distances_for_r(id, dist, entries);
-  SET_VECTOR_ELT(answer, 2, ffi_stats(&stats, &state.run));
+  finish_matrices(answer, &stats, &state.run);
   UNPROTECT(2);
   return answer;
 }
 
-static void count_within(const search *s, double radius, int *count, ct_stats *stats,
-                         const ct_run *run) {
-  ffi_raise(s->by_tree ? ct_tree_within_count(&s->tree, &s->distances, &s->queries, radius, count,
-                                              stats, run)
-                       : ct_block_within_count(&s->points, &s->metric, s->order, &s->queries, radius,
-                                               count, stats, run));
+/* The k best, by the index's correlation, of the width nearest candidates in input space. */
+SEXP ffi_find_local(SEXP index, SEXP queries, SEXP k_, SEXP width_, SEXP run) {
+  ffi_run state;
+  ffi_run_start(&state, run);
+  search s;
+  view(&s, index, queries, BY_CORRELATION, &state.run);
+  int k = Rf_asInteger(k_), width = Rf_asInteger(width_);
+  ct_stats stats = {0};
+  SEXP near = PROTECT(new_matrices(s.queries.count, width));
+  int *candidate = INTEGER(VECTOR_ELT(near, 0));
+  ffi_raise(ct_block_knn(&s.points, &s.metric, s.order, &s.queries, width, candidate,
+                         REAL(VECTOR_ELT(near, 1)), &stats, &state.run));
+  stats.evaluations = 0; /* of residual correlations from here on */
+  SEXP answer = PROTECT(new_matrices(s.queries.count, k));
+  ffi_raise(ct_residual_rank(&s.residual, &s.residual_queries, candidate, width, k,
+                             INTEGER(VECTOR_ELT(answer, 0)), REAL(VECTOR_ELT(answer, 1)), &stats,
+                             &state.run));
+  stats.queries = s.queries.count;
+  ffi_run_finish(&state);
+  finish_matrices(answer, &stats, &state.run);
+  UNPROTECT(3);
+  return answer;
 }
 
-static void fill_within(const search *s, double radius, const size_t *offset, int *id, double *dist,
-                        ct_stats *stats, const ct_run *run) {
-  ffi_raise(s->by_tree ? ct_tree_within(&s->tree, &s->distances, &s->queries, radius, offset, id,
-                                        dist, stats, run)
-                       : ct_block_within(&s->points, &s->metric, s->order, &s->queries, radius,
-                                         offset, id, dist, stats, run));
+static ct_status count_within(const search *s, double radius, int *count, ct_stats *stats,
+                              const ct_run *run) {
+  if (s->by == BY_BLOCKS)
+    return ct_block_within_count(&s->points, &s->metric, s->order, &s->queries, radius, count, stats,
+                                 run);
+  if (s->by == BY_TREE)
+    return ct_tree_within_count(&s->tree, &s->distances, &s->queries, radius, count, stats, run);
+  return ct_residual_within_count(&s->residual, &s->residual_queries, radius, count, stats, run);
+}
+
+static ct_status fill_within(const search *s, double radius, const size_t *offset, int *id,
+                             double *dist, ct_stats *stats, const ct_run *run) {
+  if (s->by == BY_BLOCKS)
+    return ct_block_within(&s->points, &s->metric, s->order, &s->queries, radius, offset, id, dist,
+                           stats, run);
+  if (s->by == BY_TREE)
+    return ct_tree_within(&s->tree, &s->distances, &s->queries, radius, offset, id, dist, stats, run);
+  return ct_residual_within(&s->residual, &s->residual_queries, radius, offset, id, dist, stats, run);
 }
 
 /* list(offset, index, distance, stats): query q owns entries offset[q] + 1 .. offset[q + 1]. */
@@ -122,12 +202,12 @@ SEXP ffi_find_within(SEXP index, SEXP queries, SEXP radius, SEXP engine, SEXP ru
   ffi_run state;
   ffi_run_start(&state, run);
   search s;
-  view(&s, index, queries, engine, &state.run);
-  ct_stats stats = {0}, unused = {0};
+  view(&s, index, queries, engine_of(engine), &state.run);
+  ct_stats stats = {0}, counting = {0};
   int n = s.queries.count;
   int *count = ct_arena_get(&state.run.arena, (size_t)n, sizeof *count);
   size_t *offset = ct_arena_get(&state.run.arena, (size_t)n + 1, sizeof *offset);
-  count_within(&s, Rf_asReal(radius), count, &unused, &state.run);
+  ffi_raise(count_within(&s, Rf_asReal(radius), count, &counting, &state.run));
   offset[0] = 0;
   for (int q = 0; q < n; q++) offset[q + 1] = offset[q] + (size_t)count[q];
   const char *names[] = {"offset", "index", "distance", "stats", ""};
@@ -137,7 +217,8 @@ SEXP ffi_find_within(SEXP index, SEXP queries, SEXP radius, SEXP engine, SEXP ru
   SET_VECTOR_ELT(answer, 2, Rf_allocVector(REALSXP, (R_xlen_t)offset[n]));
   for (int q = 0; q <= n; q++) REAL(VECTOR_ELT(answer, 0))[q] = (double)offset[q];
   int *id = INTEGER(VECTOR_ELT(answer, 1));
-  fill_within(&s, Rf_asReal(radius), offset, id, REAL(VECTOR_ELT(answer, 2)), &stats, &state.run);
+  ffi_raise(fill_within(&s, Rf_asReal(radius), offset, id, REAL(VECTOR_ELT(answer, 2)), &stats,
+                        &state.run));
   ffi_run_finish(&state);
   rows_for_r(id, offset[n]);
   SET_VECTOR_ELT(answer, 3, ffi_stats(&stats, &state.run));

@@ -43,6 +43,19 @@ static ct_tree tree_of_vectors(SEXP tree, int n) {
                    .parent_distance = REAL(VECTOR_ELT(tree, 4))};
 }
 
+/* The points in which a tree is laid out: embedded ones where there is a covariance. */
+static ct_points layout_points(SEXP index) {
+  SEXP residual = ffi_list_get(index, "residual");
+  return ffi_points(residual == R_NilValue ? ffi_list_get(index, "x")
+                                           : ffi_list_get(residual, "embedded"));
+}
+
+/* Metrics without coordinates of their own are laid out by the Euclidean one. */
+static ct_metric layout_metric(SEXP index) {
+  if (ffi_list_get(index, "residual") != R_NilValue) return (ct_metric){.kind = CT_EUCLIDEAN};
+  return ffi_metric(ffi_list_get(index, "metric"));
+}
+
 /* Siblings of one scale stand along a Hilbert curve, or by row. */
 static const int *sibling_rank(SEXP siblings, const ct_points *points, const ct_metric *metric,
                                const ct_run *run) {
@@ -52,21 +65,45 @@ static const int *sibling_rank(SEXP siblings, const ct_points *points, const ct_
   return rank;
 }
 
-/* list(tree, stats) */
-SEXP ffi_tree_build(SEXP x, SEXP metric, SEXP siblings, SEXP run) {
+/* list(tree, stats). euclidean: the topology is built on the layout's coordinates, and radii and parent distances are
+ * then those of the metric. */
+SEXP ffi_tree_build(SEXP index, SEXP siblings, SEXP euclidean, SEXP run) {
   ffi_run state;
   ffi_run_start(&state, run);
-  ct_points points = ffi_points(x);
-  ct_metric core = ffi_metric(metric);
-  ct_distances distances;
+  ct_points points = layout_points(index);
+  ct_metric metric = layout_metric(index);
+  int annotate = Rf_asLogical(euclidean) == TRUE;
+  ct_distances own = ffi_distances(index, R_NilValue, &state.run), plain = own;
   ct_stats stats = {0};
-  ffi_distances(metric, &points, NULL, &distances, &state.run);
-  const int *rank = sibling_rank(siblings, &points, &core, &state.run);
+  if (annotate) {
+    metric = (ct_metric){.kind = CT_EUCLIDEAN};
+    ffi_raise(ct_distances_of_points(&points, NULL, &metric, &plain, &state.run));
+  }
+  const int *rank = sibling_rank(siblings, &points, &metric, &state.run);
   SEXP vectors = PROTECT(tree_vectors(points.n));
   ct_tree tree = tree_of_vectors(vectors, points.n);
-  ffi_raise(ct_tree_build(&distances, rank, &tree, &stats, &state.run));
+  ffi_raise(ct_tree_build(&plain, rank, &tree, &stats, &state.run));
+  if (annotate) ffi_raise(ct_tree_annotate(&own, &tree, &stats, &state.run));
   ffi_run_finish(&state);
   count_from_one(tree.point, tree.n);
+  const char *names[] = {"tree", "stats", ""};
+  SEXP answer = PROTECT(Rf_mkNamed(VECSXP, names));
+  SET_VECTOR_ELT(answer, 0, vectors);
+  SET_VECTOR_ELT(answer, 1, ffi_stats(&stats, &state.run));
+  UNPROTECT(3);
+  return answer;
+}
+
+/* list(tree, stats): the index's topology with radii and parent distances of its metric. */
+SEXP ffi_tree_annotate(SEXP index, SEXP run) {
+  ffi_run state;
+  ffi_run_start(&state, run);
+  SEXP vectors = PROTECT(Rf_duplicate(ffi_list_get(index, "tree")));
+  ct_tree tree = ffi_tree(vectors, &state.run);
+  ct_distances distances = ffi_distances(index, R_NilValue, &state.run);
+  ct_stats stats = {0};
+  ffi_raise(ct_tree_annotate(&distances, &tree, &stats, &state.run));
+  ffi_run_finish(&state);
   const char *names[] = {"tree", "stats", ""};
   SEXP answer = PROTECT(Rf_mkNamed(VECSXP, names));
   SET_VECTOR_ELT(answer, 0, vectors);
@@ -95,14 +132,12 @@ SEXP ffi_block_order(SEXP x, SEXP metric, SEXP run) {
 }
 
 /* NULL, or list(broken, position): the first invariant that does not hold. */
-SEXP ffi_tree_check(SEXP x, SEXP metric, SEXP tree, SEXP annotated, SEXP run) {
+SEXP ffi_tree_check(SEXP index, SEXP annotated, SEXP run) {
   ffi_run state;
   ffi_run_start(&state, run);
-  ct_points points = ffi_points(x);
-  ct_distances distances;
-  ct_tree core = ffi_tree(tree, &state.run);
+  ct_tree core = ffi_tree(ffi_list_get(index, "tree"), &state.run);
   ct_tree_fault fault = {NULL, -1};
-  ffi_distances(metric, &points, NULL, &distances, &state.run);
+  ct_distances distances = ffi_distances(index, R_NilValue, &state.run);
   ffi_raise(ct_tree_check(&core, &distances, Rf_asLogical(annotated) == TRUE, &fault, &state.run));
   ffi_run_finish(&state);
   SEXP answer = R_NilValue;
@@ -117,13 +152,11 @@ SEXP ffi_tree_check(SEXP x, SEXP metric, SEXP tree, SEXP annotated, SEXP run) {
   return answer;
 }
 
-/* Canonical distances of one row to others: for tests, and for users who want a single number. */
-SEXP ffi_tree_distance(SEXP x, SEXP metric, SEXP row, SEXP rows, SEXP run) {
+/* Canonical distances of one row to others, for tests. */
+SEXP ffi_distance(SEXP index, SEXP row, SEXP rows, SEXP run) {
   ffi_run state;
   ffi_run_start(&state, run);
-  ct_points points = ffi_points(x);
-  ct_distances distances;
-  ffi_distances(metric, &points, NULL, &distances, &state.run);
+  ct_distances distances = ffi_distances(index, R_NilValue, &state.run);
   int count = (int)Rf_xlength(rows);
   SEXP out = PROTECT(Rf_allocVector(REALSXP, count));
   ffi_raise(distances.between(distances.self, Rf_asInteger(row) - 1, ffi_rows(rows, &state.run),

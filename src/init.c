@@ -3,13 +3,28 @@
 #include <R_ext/Rdynload.h>
 #include <R_ext/Visibility.h>
 
-#define ENTRY(name, arguments) {#name, (DL_FUNC)&name, arguments}
+#define ENTRY(name, arguments) {#name, (DL_FUNC)(void (*)(void))&name, arguments}
 
 static const R_CallMethodDef entries[] = {
-    ENTRY(ffi_check_points, 2),  ENTRY(ffi_tree_build, 4), ENTRY(ffi_tree_check, 5),
-    ENTRY(ffi_tree_distance, 5), ENTRY(ffi_block_order, 3), ENTRY(ffi_find_knn, 5),
-    ENTRY(ffi_find_within, 5),   ENTRY(ffi_threads, 1),    ENTRY(ffi_processors, 0),
-    ENTRY(ffi_simd, 0),          {NULL, NULL, 0}};
+    ENTRY(ffi_block_order, 3),
+    ENTRY(ffi_check_points, 2),
+    ENTRY(ffi_covariance_check, 2),
+    ENTRY(ffi_distance, 4),
+    ENTRY(ffi_embed, 2),
+    ENTRY(ffi_explained, 2),
+    ENTRY(ffi_factor, 4),
+    ENTRY(ffi_factor_apply, 6),
+    ENTRY(ffi_factor_pack, 2),
+    ENTRY(ffi_find_knn, 5),
+    ENTRY(ffi_find_local, 5),
+    ENTRY(ffi_find_within, 5),
+    ENTRY(ffi_processors, 0),
+    ENTRY(ffi_simd, 0),
+    ENTRY(ffi_threads, 1),
+    ENTRY(ffi_tree_annotate, 2),
+    ENTRY(ffi_tree_build, 4),
+    ENTRY(ffi_tree_check, 3),
+    {NULL, NULL, 0}};
 
 attribute_visible void R_init_covertree(DllInfo *dll) {
   R_registerRoutines(dll, NULL, entries, NULL, NULL);

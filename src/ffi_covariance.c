@@ -1,0 +1,59 @@
+#include "ffi.h"
+
+#include <Rmath.h>
+#include <math.h>
+#include <string.h>
+
+/* exp(s) K_nu(s) with the caller's work array: bessel_k() allocates its own and may not run in threads. */
+static double bessel_k_scaled(double s, double nu, double *work) { return bessel_k_ex(s, nu, 2, work); }
+
+static ct_covariance_kind kind_of(const char *name) {
+  static const char *const names[] = {"exponential", "gaussian", "matern32", "matern52", "matern72",
+                                      "matern",      "powered",  "wendland"};
+  for (int i = 0; i < 8; i++)
+    if (strcmp(name, names[i]) == 0) return (ct_covariance_kind)i;
+  Rf_error("unknown covariance '%s'", name);
+}
+
+ct_covariance ffi_covariance_view(SEXP cov) {
+  ct_covariance_kind kind = kind_of(CHAR(STRING_ELT(ffi_list_get(cov, "kind"), 0)));
+  SEXP shape = ffi_list_get(cov, "shape");
+  double nu = shape == R_NilValue ? 0 : Rf_asReal(shape);
+  int general = kind == CT_COV_MATERN;
+  return (ct_covariance){.kind = kind,
+                         .variance = Rf_asReal(ffi_list_get(cov, "variance")),
+                         .nugget = Rf_asReal(ffi_list_get(cov, "nugget")),
+                         .shape = nu,
+                         .lengthscale = REAL(ffi_list_get(cov, "lengthscale")),
+                         .lonlat = Rf_asLogical(ffi_list_get(cov, "lonlat")) == TRUE,
+                         .bessel_k_scaled = general ? bessel_k_scaled : NULL,
+                         .work_size = general ? (int)floor(nu) + 1 : 0};
+}
+
+/* c(0, 0), or the row and column, counted from 1, of the first value that cannot be embedded. */
+SEXP ffi_covariance_check(SEXP x, SEXP cov) {
+  ct_points points = ffi_points(x);
+  ct_covariance core = ffi_covariance_view(cov);
+  int row = -1, column = -1;
+  ct_status status = ct_covariance_check(&core, &points, &row, &column);
+  SEXP place = PROTECT(Rf_allocVector(INTSXP, 2));
+  INTEGER(place)[0] = status == CT_OK ? 0 : row + 1;
+  INTEGER(place)[1] = status == CT_OK ? 0 : column + 1;
+  UNPROTECT(1);
+  return place;
+}
+
+/* The embedded coordinates, a row per point. */
+SEXP ffi_embed(SEXP x, SEXP cov) {
+  ct_points points = ffi_points(x);
+  ct_covariance core = ffi_covariance_view(cov);
+  int dim = ct_covariance_dim(&core, points.dim);
+  SEXP embedded = PROTECT(Rf_allocMatrix(REALSXP, points.n, dim));
+  double *one = (double *)R_alloc((size_t)dim, sizeof *one);
+  for (int i = 0; i < points.n; i++) {
+    ct_covariance_embed(&core, &points, i, one);
+    for (int c = 0; c < dim; c++) REAL(embedded)[(size_t)i + (size_t)c * (size_t)points.n] = one[c];
+  }
+  UNPROTECT(1);
+  return embedded;
+}

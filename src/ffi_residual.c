@@ -1,0 +1,121 @@
+#include "ffi.h"
+
+#include <string.h>
+
+/* The factor of inducing points: list(L, jitter, pair). L is NULL when there is none, and pair then holds
+ * the two closest points, counted from 1. u: embedded, a row per point. */
+SEXP ffi_factor(SEXP cov, SEXP u, SEXP jitter, SEXP run) {
+  ffi_run state;
+  ffi_run_start(&state, run);
+  ct_covariance core = ffi_covariance_view(cov);
+  ct_points points = ffi_points(u);
+  double *packed = ffi_row_major(&points, NULL, &state.run);
+  const char *names[] = {"L", "jitter", "pair", ""};
+  SEXP answer = PROTECT(Rf_mkNamed(VECSXP, names));
+  SET_VECTOR_ELT(answer, 0, Rf_allocMatrix(REALSXP, points.n, points.n));
+  SET_VECTOR_ELT(answer, 2, Rf_allocVector(INTSXP, 2));
+  double used = 0;
+  int *pair = INTEGER(VECTOR_ELT(answer, 2));
+  ct_stats stats = {0};
+  ct_status status =
+      ct_factor_cholesky(&core, packed, points.n, points.dim, Rf_asReal(jitter),
+                         REAL(VECTOR_ELT(answer, 0)), &used, pair, &stats, &state.run);
+  if (status == CT_ERR_FACTOR) {
+    SET_VECTOR_ELT(answer, 0, R_NilValue);
+    pair[0]++, pair[1]++;
+  } else {
+    ffi_raise(status);
+  }
+  ffi_run_finish(&state);
+  SET_VECTOR_ELT(answer, 1, Rf_ScalarReal(used));
+  UNPROTECT(2);
+  return answer;
+}
+
+/* list(V, p, stats) of points at positions: column pos of V, entry pos of p belong to row order[pos].
+ * x, u: embedded; order: rows counted from 1, or NULL for the rows as they come. */
+SEXP ffi_factor_apply(SEXP cov, SEXP L, SEXP u, SEXP x, SEXP order, SEXP run) {
+  ffi_run state;
+  ffi_run_start(&state, run);
+  ct_covariance core = ffi_covariance_view(cov);
+  ct_points points = ffi_points(x), inducing = ffi_points(u);
+  double *packed = ffi_row_major(&points, ffi_rows(order, &state.run), &state.run);
+  double *packed_u = ffi_row_major(&inducing, NULL, &state.run);
+  const char *names[] = {"V", "p", "stats", ""};
+  SEXP answer = PROTECT(Rf_mkNamed(VECSXP, names));
+  SET_VECTOR_ELT(answer, 0, Rf_allocMatrix(REALSXP, ct_residual_stride(inducing.n), points.n));
+  SET_VECTOR_ELT(answer, 1, Rf_allocVector(REALSXP, points.n));
+  ct_stats stats = {0};
+  ffi_raise(ct_factor_apply(&core, REAL(L), packed_u, inducing.n, packed, points.n, points.dim,
+                            REAL(VECTOR_ELT(answer, 0)), REAL(VECTOR_ELT(answer, 1)), &stats,
+                            &state.run));
+  ffi_run_finish(&state);
+  SET_VECTOR_ELT(answer, 2, ffi_stats(&stats, &state.run));
+  UNPROTECT(2);
+  return answer;
+}
+
+/* The user's own V, a row per point, as the core wants it: padded columns in the order of positions. */
+SEXP ffi_factor_pack(SEXP V, SEXP order) {
+  int n = Rf_nrows(V), rank = Rf_ncols(V), stride = ct_residual_stride(rank);
+  SEXP packed = PROTECT(Rf_allocMatrix(REALSXP, stride, n));
+  for (int pos = 0; pos < n; pos++) {
+    int row = order == R_NilValue ? pos : INTEGER(order)[pos] - 1;
+    double *out = REAL(packed) + (size_t)pos * (size_t)stride;
+    for (int c = 0; c < rank; c++) out[c] = REAL(V)[(size_t)row + (size_t)c * (size_t)n];
+    for (int c = rank; c < stride; c++) out[c] = 0;
+  }
+  UNPROTECT(1);
+  return packed;
+}
+
+double *ffi_row_major(const ct_points *points, const int *order, const ct_run *run) {
+  size_t dim = (size_t)points->dim;
+  double *packed = ct_arena_get(&run->arena, (size_t)points->n * dim, sizeof *packed);
+  for (int pos = 0; pos < points->n; pos++) {
+    int row = order ? order[pos] : pos;
+    for (size_t c = 0; c < dim; c++) packed[(size_t)pos * dim + c] = ct_points_at(points, row, (int)c);
+  }
+  return packed;
+}
+
+static int *inverse(const int *order, int n, const ct_run *run) {
+  int *position = ct_arena_get(&run->arena, (size_t)n, sizeof *position);
+  for (int pos = 0; pos < n; pos++) position[order[pos]] = pos;
+  return position;
+}
+
+static int *identity(int n, const ct_run *run) {
+  int *order = ct_arena_get(&run->arena, (size_t)n, sizeof *order);
+  for (int i = 0; i < n; i++) order[i] = i;
+  return order;
+}
+
+ct_residual ffi_residual_view(SEXP part, const ct_covariance *covariance, const int *order,
+                              const ct_run *run) {
+  ct_points points = ffi_points(ffi_list_get(part, "embedded"));
+  SEXP V = ffi_list_get(part, "V");
+  const int *row = order ? order : identity(points.n, run);
+  double *scale = ct_arena_get(&run->arena, (size_t)points.n, sizeof *scale);
+  double *p = REAL(ffi_list_get(part, "p"));
+  ct_residual_scale(covariance, p, points.n, scale);
+  return (ct_residual){.covariance = covariance,
+                       .n = points.n,
+                       .dim = points.dim,
+                       .rank = Rf_asInteger(ffi_list_get(part, "rank")),
+                       .stride = V == R_NilValue ? 0 : Rf_nrows(V),
+                       .x = ffi_row_major(&points, row, run),
+                       .V = V == R_NilValue ? NULL : REAL(V),
+                       .p = p,
+                       .scale = scale,
+                       .row = row,
+                       .position = inverse(row, points.n, run)};
+}
+
+/* The number of points that the inducing points explain. */
+SEXP ffi_explained(SEXP cov, SEXP p) {
+  ct_covariance core = ffi_covariance_view(cov);
+  int n = (int)Rf_xlength(p);
+  double *scale = (double *)R_alloc((size_t)n, sizeof *scale);
+  return Rf_ScalarInteger(ct_residual_scale(&core, REAL(p), n, scale));
+}
