@@ -1,0 +1,209 @@
+/* The kernels of the block search, written once: included by one file per instruction set, which
+ * defines CT_VEC and KERNEL_TABLE. Key and dimension are arguments that every function at the end passes
+ * as constants; everything is inlined into those, so that loops over sides are unrolled and the query's
+ * coordinates stay in registers. dim 0 stands for any dimension. */
+
+#include "block_candidates.h"
+#include "block_kernels.h"
+#include "block_list.h"
+#include "blocks.h"
+
+#include <float.h>
+#include <limits.h>
+#include <math.h>
+
+#include "block_vec.h"
+
+/* ---- keys ---- */
+
+CT_INLINE vec key_term(vec difference, ct_key key) {
+  return key == CT_KEY_SQUARES ? vec_mul(difference, difference) : vec_abs(difference);
+}
+
+/* NAN terms win, in sums by arithmetic and in maxima by standing second. */
+CT_INLINE vec key_sum(vec sum, vec term, ct_key key) {
+  return key == CT_KEY_MAX ? vec_max(sum, term) : vec_add(sum, term);
+}
+
+CT_INLINE vec key_norm(vec sum, ct_key key) { return key == CT_KEY_SQUARES ? vec_sqrt(sum) : sum; }
+
+/* Keys of VEC_DOUBLES points of a leaf. */
+CT_INLINE vec point_keys(const double *x, const double *point, ct_key key, int dim) {
+  vec sum = key_term(vec_sub(vec_load(x), vec_all(point[0])), key);
+  for (int c = 1; c < dim; c++) {
+    vec difference = vec_sub(vec_load(x + c * CT_LEAF), vec_all(point[c]));
+    sum = key_sum(sum, key_term(difference, key), key);
+  }
+  return sum;
+}
+
+/* Keys of the gaps between the box low..high and VEC_DOUBLES boxes of a group. */
+CT_INLINE vec box_keys(const double *group, const double *low, const double *high, ct_key key, int dim) {
+  vec sum = vec_all(0);
+  for (int c = 0; c < dim; c++) {
+    vec above = vec_sub(vec_load(group + c * CT_FAN), vec_all(high[c]));
+    vec below = vec_sub(vec_all(low[c]), vec_load(group + (dim + c) * CT_FAN));
+    vec gap = vec_max(vec_max(above, below), vec_all(0));
+    sum = key_sum(sum, key == CT_KEY_SQUARES ? vec_mul(gap, gap) : gap, key);
+  }
+  return sum;
+}
+
+CT_INLINE unsigned near_boxes(const double *group, const double *low, const double *high, double bound,
+                              double *keys, ct_key key, int dim) {
+  unsigned near = 0;
+  for (int j = 0; j < CT_FAN; j += VEC_DOUBLES) {
+    vec gap = box_keys(group + j, low, high, key, dim);
+    vec_store(keys + j, gap);
+    near |= vec_at_most(gap, bound) << j;
+  }
+  return near;
+}
+
+/* ---- scans ---- */
+
+/* In so many dimensions most vectors hold no survivor: a branch past them pays. */
+#define SKIPPING_DIM 6
+
+CT_INLINE int scan_leaf(const ct_blocks *blocks, int leaf, const double *point, double bound, int limit,
+                        double *keys, int *slots, ct_key key, int dim) {
+  const double *x = ct_leaf_at(blocks, leaf);
+  int count = 0, first = leaf * CT_LEAF;
+  for (int j = 0; j < CT_LEAF; j += CT_FAN) {
+    vec found[CT_FAN / VEC_DOUBLES];
+    unsigned bits = 0;
+    for (int v = 0; v < CT_FAN / VEC_DOUBLES; v++) {
+      found[v] = point_keys(x + j + v * VEC_DOUBLES, point, key, dim);
+      bits |= vec_at_most(found[v], bound) << (v * VEC_DOUBLES);
+    }
+    if (dim >= SKIPPING_DIM && !bits) continue;
+    if (limit != INT_MAX) bits &= rows_below(blocks->row + first + j, limit);
+    for (int v = 0; v < CT_FAN / VEC_DOUBLES; v++) {
+      unsigned part = bits >> (v * VEC_DOUBLES) & ((1u << VEC_DOUBLES) - 1);
+      count += append(found[v], part, first + j + v * VEC_DOUBLES, keys + count, slots + count);
+    }
+  }
+  return count;
+}
+
+CT_INLINE void scan_one(const ct_blocks *blocks, int leaf, const double *point, ct_candidates *c,
+                        ct_key key, int dim) {
+  c->count += scan_leaf(blocks, leaf, point, c->bound, c->limit, c->key + c->count, c->slot + c->count,
+                        key, dim);
+  c->points += leaf == blocks->leaves - 1 ? blocks->n - leaf * CT_LEAF : CT_LEAF;
+}
+
+/* Whether a box with this key and smallest row can only lose ties. */
+CT_INLINE int only_ties(const ct_candidates *c, double key, int row) {
+  return key >= c->tie_key && row > c->tie_row;
+}
+
+CT_INLINE void scan_list(const ct_blocks *blocks, const ct_leaf_list *list, const double *point,
+                         ct_candidates *c, ct_key key, int dim) {
+  const int *first_row = blocks->level[0].first_row;
+  double box_key[CT_FAN];
+  for (int g = 0; g * CT_FAN < list->count; g++) {
+    /* all that follows is farther from every query of the block */
+    if (list->rest_key[g] > c->bound || only_ties(c, list->rest_key[g], list->rest_row[g])) break;
+    const double *group = list->box + (size_t)g * 2 * (size_t)dim * CT_FAN;
+    unsigned near = near_boxes(group, point, point, c->bound, box_key, key, dim);
+    c->boxes += CT_FAN;
+    for (; near; near &= near - 1) {
+      int j = __builtin_ctz(near), leaf = list->leaf[g * CT_FAN + j];
+      /* the bound may have shrunk since the group was tested */
+      if (box_key[j] > c->bound || only_ties(c, box_key[j], first_row[leaf])) continue;
+      scan_one(blocks, leaf, point, c, key, dim);
+      if (c->count > c->full) ct_candidates_cut(c, blocks);
+    }
+  }
+}
+
+CT_INLINE double nearest_reach(const double *leaf, const double *reach, const double *point, ct_key key,
+                               int dim) {
+  vec least = vec_all(INFINITY);
+  for (int j = 0; j < CT_LEAF; j += VEC_DOUBLES) {
+    vec norm = key_norm(point_keys(leaf + j, point, key, dim), key);
+    /* NAN, an absent point, stands first and loses */
+    least = vec_min(vec_add(vec_load(reach + j), norm), least);
+  }
+  return vec_least(least);
+}
+
+/* ---- what needs neither key nor dimension ---- */
+
+static int count_keys(const double *key, int count, double limit) {
+  int found = 0;
+  for (int j = 0; j < count; j += CT_FAN) {
+    unsigned bits = 0;
+    for (int v = 0; v < CT_FAN; v += VEC_DOUBLES) bits |= vec_at_most(vec_load(key + j + v), limit) << v;
+    found += __builtin_popcount(bits);
+  }
+  return found;
+}
+
+static void rank(const int *number, int count, int *place) {
+  int padded = (count + 31) / 32 * 32;
+  for (int v = 0; v < padded; v += 2 * VEC_INTS) {
+    ivec a = ivec_load(number + v), b = ivec_load(number + v + VEC_INTS);
+    ivec below_a = ivec_all(0), below_b = ivec_all(0);
+    for (int j = 0; j < count; j++) {
+      ivec other = ivec_all(number[j]);
+      below_a = ivec_count_above(below_a, a, other);
+      below_b = ivec_count_above(below_b, b, other);
+    }
+    ivec_store(place + v, below_a);
+    ivec_store(place + v + VEC_INTS, below_b);
+  }
+}
+
+static void roots(double *value, int count) {
+  for (int j = 0; j < count; j += VEC_DOUBLES) vec_store(value + j, vec_sqrt(vec_load(value + j)));
+}
+
+/* ---- the variants ---- */
+
+#define DIM(n) (n ? n : blocks->dim)
+
+#define VARIANT(name, kind, n)                                                                        \
+  static unsigned near_boxes_##name##n(const ct_blocks *blocks, const double *group,                  \
+                                       const double *low, const double *high, double bound,           \
+                                       double *keys) {                                                \
+    (void)blocks;                                                                                     \
+    return near_boxes(group, low, high, bound, keys, kind, DIM(n));                                   \
+  }                                                                                                   \
+  static void scan_leaf_##name##n(const ct_blocks *blocks, int leaf, const double *point,             \
+                                  ct_candidates *candidates) {                                        \
+    scan_one(blocks, leaf, point, candidates, kind, DIM(n));                                          \
+  }                                                                                                   \
+  static void scan_list_##name##n(const ct_blocks *blocks, const ct_leaf_list *list,                  \
+                                  const double *point, ct_candidates *candidates) {                   \
+    scan_list(blocks, list, point, candidates, kind, DIM(n));                                         \
+  }                                                                                                   \
+  static double nearest_reach_##name##n(const ct_blocks *blocks, const double *leaf,                  \
+                                        const double *reach, const double *point) {                   \
+    (void)blocks;                                                                                     \
+    return nearest_reach(leaf, reach, point, kind, DIM(n));                                           \
+  }
+
+#define ROW(name, n)                                                                                 \
+  {                                                                                                  \
+    near_boxes_##name##n, scan_leaf_##name##n, scan_list_##name##n, nearest_reach_##name##n,         \
+        count_keys, rank, roots                                                                      \
+  }
+
+#define EACH_DIM(action, name, kind)                                                                  \
+  action(name, kind, 0) action(name, kind, 1) action(name, kind, 2) action(name, kind, 3)             \
+  action(name, kind, 4) action(name, kind, 5) action(name, kind, 6) action(name, kind, 7)             \
+  action(name, kind, 8)
+
+EACH_DIM(VARIANT, squares, CT_KEY_SQUARES)
+EACH_DIM(VARIANT, sum, CT_KEY_SUM)
+EACH_DIM(VARIANT, max, CT_KEY_MAX)
+
+#define ROWS(name)                                                                                   \
+  {                                                                                                  \
+    ROW(name, 0), ROW(name, 1), ROW(name, 2), ROW(name, 3), ROW(name, 4), ROW(name, 5),              \
+        ROW(name, 6), ROW(name, 7), ROW(name, 8)                                                     \
+  }
+
+const ct_kernels KERNEL_TABLE[3][CT_KERNEL_DIMS + 1] = {ROWS(squares), ROWS(sum), ROWS(max)};

@@ -1,0 +1,26 @@
+/* Kernels for 256-bit vectors. */
+
+#include "canonical.h"
+
+#include "simd.h"
+
+#if CT_SIMD_X86
+
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,popcnt,bmi"))), apply_to = function)
+#else
+#pragma GCC optimize("O3")
+#pragma GCC target("avx2,popcnt,bmi")
+#endif
+
+#define CT_VEC 256
+#define KERNEL_TABLE ct_kernels_avx2
+#include "block_kernel_body.h"
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#endif
+
+#else
+typedef int ct_no_avx2; /* a C file must not be empty */
+#endif

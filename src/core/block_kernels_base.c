@@ -1,0 +1,11 @@
+/* Kernels for 128-bit vectors, which every processor has. */
+
+#include "canonical.h"
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("O3")
+#endif
+
+#define CT_VEC 128
+#define KERNEL_TABLE ct_kernels_base
+#include "block_kernel_body.h"

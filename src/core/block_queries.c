@@ -1,0 +1,152 @@
+#include "canonical.h"
+
+#include "block_queries.h"
+
+#include <limits.h>
+#include <math.h>
+#include <string.h>
+
+/* ---- the list ---- */
+
+static int classes_for(int n) {
+  int classes = 1;
+  for (long prefix = CT_FIRST_PREFIX; prefix < n; prefix *= 2) classes++;
+  return classes;
+}
+
+static int class_of(int limit, int classes) {
+  int class = 0;
+  for (long prefix = CT_FIRST_PREFIX; prefix < limit && class < classes - 1; prefix *= 2) class++;
+  return class;
+}
+
+/* The queries in a spatial order: that of the index where they are its rows, one of their own else. */
+static ct_status order_queries(const ct_points *points, const ct_metric *metric, const int *order,
+                               const ct_queries *queries, const int **query, const ct_run *run) {
+  if (!queries->points && !queries->rows && queries->count == points->n) {
+    *query = order;
+    return CT_OK;
+  }
+  int *own;
+  CT_NEW(own, &run->arena, queries->count);
+  *query = own;
+  return ct_kd_order_rows(queries->points ? queries->points : points, metric,
+                          queries->points ? NULL : queries->rows, queries->count, own, run);
+}
+
+/* Sorts the queries by class; within one they stay in order. */
+static ct_status sort_by_class(ct_query_list *list, const ct_run *run) {
+  const int *limit = list->queries->limit;
+  int count = list->queries->count, next[CT_CLASSES + 1] = {0}, *sorted;
+  CT_NEW(sorted, &run->arena, count);
+  for (int q = 0; q < count; q++) next[class_of(limit[q], list->classes) + 1]++;
+  for (int c = 0; c < list->classes; c++) next[c + 1] += next[c];
+  memcpy(list->start, next, sizeof next);
+  for (int i = 0; i < count; i++) {
+    int q = list->query[i];
+    sorted[next[class_of(limit[q], list->classes)]++] = q;
+  }
+  list->query = sorted;
+  return CT_OK;
+}
+
+ct_status ct_query_list_make(const ct_points *points, const ct_metric *metric, const int *order,
+                             const ct_queries *queries, ct_query_list *list, const ct_run *run) {
+  list->queries = queries;
+  CT_TRY(order_queries(points, metric, order, queries, &list->query, run));
+  list->classes = classes_for(points->n);
+  if (queries->limit) return sort_by_class(list, run);
+  for (int c = 0; c < list->classes; c++) list->start[c] = 0;
+  list->start[list->classes] = queries->count;
+  return CT_OK;
+}
+
+/* ---- a block ---- */
+
+ct_status ct_query_block_make(ct_query_block *block, int dim, const ct_run *run) {
+  CT_NEW(block->point, &run->arena, (size_t)dim * CT_LEAF);
+  CT_NEW(block->x, &run->arena, (size_t)dim * CT_LEAF);
+  CT_NEW(block->low, &run->arena, dim);
+  CT_NEW(block->high, &run->arena, dim);
+  return CT_OK;
+}
+
+static void sort_by_limit(ct_query_block *block) {
+  for (int i = 1; i < block->count; i++) {
+    int query = block->query[i], limit = block->limit[i], j = i;
+    for (; j > 0 && block->limit[j - 1] > limit; j--) {
+      block->query[j] = block->query[j - 1];
+      block->limit[j] = block->limit[j - 1];
+    }
+    block->query[j] = query;
+    block->limit[j] = limit;
+  }
+}
+
+static void bound_block(ct_query_block *block, int dim) {
+  for (int c = 0; c < dim; c++) {
+    double low = INFINITY, high = -INFINITY;
+    for (int i = 0; i < block->count; i++) {
+      double value = block->point[i * dim + c];
+      low = value < low ? value : low;
+      high = value > high ? value : high;
+    }
+    block->low[c] = low;
+    block->high[c] = high;
+  }
+}
+
+static double off_center(const ct_query_block *block, int i, int dim) {
+  double sum = 0;
+  for (int c = 0; c < dim; c++) {
+    double t = block->point[i * dim + c] - 0.5 * (block->low[c] + block->high[c]);
+    sum += t * t;
+  }
+  return sum;
+}
+
+/* The query nearest to the middle of the box changes places with the first. */
+static void put_center_first(ct_query_block *block, int dim) {
+  int center = 0, query = block->query[0];
+  double least = off_center(block, 0, dim);
+  for (int i = 1; i < block->count; i++) {
+    double distance = off_center(block, i, dim);
+    if (distance < least) least = distance, center = i;
+  }
+  block->query[0] = block->query[center];
+  block->query[center] = query;
+  for (int c = 0; c < dim; c++) {
+    double value = block->point[c];
+    block->point[c] = block->point[center * dim + c];
+    block->point[center * dim + c] = value;
+  }
+}
+
+static void transpose(ct_query_block *block, int dim) {
+  for (int c = 0; c < dim; c++) {
+    for (int i = 0; i < block->count; i++) block->x[c * CT_LEAF + i] = block->point[i * dim + c];
+    for (int i = block->count; i < CT_LEAF; i++) block->x[c * CT_LEAF + i] = NAN;
+  }
+}
+
+void ct_query_block_load(ct_query_block *block, const ct_blocks *blocks, const ct_query_list *list,
+                         int first, int count) {
+  const ct_queries *queries = list->queries;
+  const ct_points *points = queries->points ? queries->points : blocks->points;
+  int dim = blocks->dim;
+  block->count = count;
+  for (int i = 0; i < count; i++) {
+    int q = list->query[first + i];
+    block->query[i] = q;
+    block->limit[i] = !queries->limit || queries->limit[q] >= blocks->points->n ? INT_MAX
+                                                                               : queries->limit[q];
+  }
+  if (queries->limit) sort_by_limit(block);
+  for (int i = 0; i < count; i++) {
+    int row = queries->points ? block->query[i] : ct_query_row(queries, block->query[i]);
+    ct_metric_embed(blocks->metric, points, row, block->point + i * dim);
+  }
+  bound_block(block, dim);
+  if (!queries->limit) put_center_first(block, dim);
+  transpose(block, dim);
+}

@@ -1,0 +1,20 @@
+#ifndef CT_BLOCK_SELECT_H
+#define CT_BLOCK_SELECT_H
+
+#include "block_candidates.h"
+
+/* Selecting and sorting by (distance, row). Rows differ, so all entries do. */
+
+/* Puts the entries 0 .. nth, in any order, before all others; returns the largest of them. */
+ct_candidate ct_select_candidate(ct_candidate *item, int count, int nth);
+
+/* Sorts neighbours in place, without scratch, in at most n log n steps whatever the data. */
+void ct_sort_neighbors(double *distance, int *row, size_t count);
+
+/* The same for at most CT_RANKED of them, from one pair of arrays to another: by counting for each one
+ * the smaller ones, with vectors, which for so few is faster than any sort that branches. */
+#define CT_RANKED 256
+void ct_rank_neighbors(const ct_kernels *kernels, const double *distance, const int *row, int count,
+                       double *sorted_distance, int *sorted_row);
+
+#endif

@@ -1,0 +1,184 @@
+#ifndef CT_BLOCK_VEC_H
+#define CT_BLOCK_VEC_H
+
+/* Vectors of doubles and ints in the native width of one instruction set, for block_kernel_body.h.
+ * CT_VEC is 512, 256 or 128; 128 is written with the compiler's vectors and SSE2 where it helps. Wider
+ * vectors than the machine's would be lowered through memory: GCC 12 then takes three times as long. */
+
+#include <string.h>
+
+#include "inline.h"
+
+#if CT_VEC >= 256 || defined(__SSE2__)
+#include <immintrin.h>
+#endif
+
+#define VEC_DOUBLES (CT_VEC / 64)
+#define VEC_INTS (CT_VEC / 32)
+
+/* ---- 512 bits ---- */
+#if CT_VEC == 512
+
+typedef __m512d vec;
+
+CT_INLINE vec vec_load(const double *p) { return _mm512_loadu_pd(p); }
+CT_INLINE void vec_store(double *p, vec a) { _mm512_storeu_pd(p, a); }
+CT_INLINE vec vec_all(double a) { return _mm512_set1_pd(a); }
+CT_INLINE vec vec_add(vec a, vec b) { return _mm512_add_pd(a, b); }
+CT_INLINE vec vec_sub(vec a, vec b) { return _mm512_sub_pd(a, b); }
+CT_INLINE vec vec_mul(vec a, vec b) { return _mm512_mul_pd(a, b); }
+CT_INLINE vec vec_max(vec a, vec b) { return _mm512_max_pd(a, b); } /* b where one is NAN */
+CT_INLINE vec vec_min(vec a, vec b) { return _mm512_min_pd(a, b); }
+CT_INLINE vec vec_abs(vec a) { return _mm512_abs_pd(a); }
+CT_INLINE vec vec_sqrt(vec a) { return _mm512_sqrt_pd(a); }
+CT_INLINE unsigned vec_at_most(vec a, double b) {
+  return _mm512_cmp_pd_mask(a, _mm512_set1_pd(b), _CMP_LE_OQ);
+}
+
+/* Bit j: row[j] < limit, for 8 rows. */
+CT_INLINE unsigned rows_below(const int *row, int limit) {
+  return _mm256_cmplt_epi32_mask(_mm256_loadu_si256((const __m256i *)row), _mm256_set1_epi32(limit));
+}
+
+/* Writes the keys and slots (first, first + 1, ...) of the set bits; returns their number. */
+CT_INLINE int append(vec key, unsigned bits, int first, double *keys, int *slots) {
+  __m256i slot = _mm256_add_epi32(_mm256_set1_epi32(first), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  _mm512_storeu_pd(keys, _mm512_maskz_compress_pd((__mmask8)bits, key));
+  _mm256_storeu_si256((__m256i *)slots, _mm256_maskz_compress_epi32((__mmask8)bits, slot));
+  return __builtin_popcount(bits);
+}
+
+typedef __m512i ivec;
+
+CT_INLINE ivec ivec_load(const int *p) { return _mm512_loadu_si512(p); }
+CT_INLINE void ivec_store(int *p, ivec a) { _mm512_storeu_si512(p, a); }
+CT_INLINE ivec ivec_all(int a) { return _mm512_set1_epi32(a); }
+/* count + 1 where a > b */
+CT_INLINE ivec ivec_count_above(ivec count, ivec a, ivec b) {
+  return _mm512_mask_add_epi32(count, _mm512_cmpgt_epi32_mask(a, b), count, _mm512_set1_epi32(1));
+}
+
+/* ---- 256 bits ---- */
+#elif CT_VEC == 256
+
+typedef __m256d vec;
+
+CT_INLINE vec vec_load(const double *p) { return _mm256_loadu_pd(p); }
+CT_INLINE void vec_store(double *p, vec a) { _mm256_storeu_pd(p, a); }
+CT_INLINE vec vec_all(double a) { return _mm256_set1_pd(a); }
+CT_INLINE vec vec_add(vec a, vec b) { return _mm256_add_pd(a, b); }
+CT_INLINE vec vec_sub(vec a, vec b) { return _mm256_sub_pd(a, b); }
+CT_INLINE vec vec_mul(vec a, vec b) { return _mm256_mul_pd(a, b); }
+CT_INLINE vec vec_max(vec a, vec b) { return _mm256_max_pd(a, b); }
+CT_INLINE vec vec_min(vec a, vec b) { return _mm256_min_pd(a, b); }
+CT_INLINE vec vec_abs(vec a) { return _mm256_andnot_pd(_mm256_set1_pd(-0.0), a); }
+CT_INLINE vec vec_sqrt(vec a) { return _mm256_sqrt_pd(a); }
+CT_INLINE unsigned vec_at_most(vec a, double b) {
+  return (unsigned)_mm256_movemask_pd(_mm256_cmp_pd(a, _mm256_set1_pd(b), _CMP_LE_OQ));
+}
+
+CT_INLINE unsigned rows_below(const int *row, int limit) {
+  __m256i below = _mm256_cmpgt_epi32(_mm256_set1_epi32(limit), _mm256_loadu_si256((const __m256i *)row));
+  return (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(below));
+}
+
+/* The set bits of 0 .. 15, first ones first. */
+static const int set_bits[16][4] = {
+    {0, 0, 0, 0}, {0, 0, 0, 0}, {1, 0, 0, 0}, {0, 1, 0, 0}, {2, 0, 0, 0}, {0, 2, 0, 0},
+    {1, 2, 0, 0}, {0, 1, 2, 0}, {3, 0, 0, 0}, {0, 3, 0, 0}, {1, 3, 0, 0}, {0, 1, 3, 0},
+    {2, 3, 0, 0}, {0, 2, 3, 0}, {1, 2, 3, 0}, {0, 1, 2, 3}};
+
+CT_INLINE int append(vec key, unsigned bits, int first, double *keys, int *slots) {
+  __m128i lane = _mm_loadu_si128((const __m128i *)set_bits[bits]);
+  /* a double is moved as two ints: 2 lane, 2 lane + 1 */
+  __m128i even = _mm_slli_epi32(lane, 1), odd = _mm_or_si128(even, _mm_set1_epi32(1));
+  __m256i halves = _mm256_set_m128i(_mm_unpackhi_epi32(even, odd), _mm_unpacklo_epi32(even, odd));
+  __m256 moved = _mm256_permutevar8x32_ps(_mm256_castpd_ps(key), halves);
+  _mm256_storeu_pd(keys, _mm256_castps_pd(moved));
+  _mm_storeu_si128((__m128i *)slots, _mm_add_epi32(lane, _mm_set1_epi32(first)));
+  return __builtin_popcount(bits);
+}
+
+typedef __m256i ivec;
+
+CT_INLINE ivec ivec_load(const int *p) { return _mm256_loadu_si256((const __m256i *)p); }
+CT_INLINE void ivec_store(int *p, ivec a) { _mm256_storeu_si256((__m256i *)p, a); }
+CT_INLINE ivec ivec_all(int a) { return _mm256_set1_epi32(a); }
+CT_INLINE ivec ivec_count_above(ivec count, ivec a, ivec b) {
+  return _mm256_sub_epi32(count, _mm256_cmpgt_epi32(a, b));
+}
+
+/* ---- 128 bits ---- */
+#else
+
+typedef double vec __attribute__((vector_size(16)));
+typedef long long vec_bits __attribute__((vector_size(16)));
+typedef int ivec __attribute__((vector_size(16)));
+
+CT_INLINE vec vec_load(const double *p) {
+  vec a;
+  memcpy(&a, p, sizeof a);
+  return a;
+}
+CT_INLINE void vec_store(double *p, vec a) { memcpy(p, &a, sizeof a); }
+CT_INLINE vec vec_all(double a) { return (vec){a, a}; }
+CT_INLINE vec vec_add(vec a, vec b) { return a + b; }
+CT_INLINE vec vec_sub(vec a, vec b) { return a - b; }
+CT_INLINE vec vec_mul(vec a, vec b) { return a * b; }
+CT_INLINE vec vec_abs(vec a) { return (vec)((vec_bits)a & ~(vec_bits)vec_all(-0.0)); }
+
+#if defined(__SSE2__)
+CT_INLINE vec vec_max(vec a, vec b) { return (vec)_mm_max_pd((__m128d)a, (__m128d)b); }
+CT_INLINE vec vec_min(vec a, vec b) { return (vec)_mm_min_pd((__m128d)a, (__m128d)b); }
+CT_INLINE vec vec_sqrt(vec a) { return (vec)_mm_sqrt_pd((__m128d)a); }
+CT_INLINE unsigned vec_at_most(vec a, double b) {
+  return (unsigned)_mm_movemask_pd(_mm_cmple_pd((__m128d)a, _mm_set1_pd(b)));
+}
+#else
+CT_INLINE vec vec_select(vec_bits which, vec a, vec b) {
+  return (vec)((which & (vec_bits)a) | (~which & (vec_bits)b));
+}
+CT_INLINE vec vec_max(vec a, vec b) { return vec_select((vec_bits)(a > b), a, b); }
+CT_INLINE vec vec_min(vec a, vec b) { return vec_select((vec_bits)(a < b), a, b); }
+CT_INLINE vec vec_sqrt(vec a) { return (vec){sqrt(a[0]), sqrt(a[1])}; }
+CT_INLINE unsigned vec_at_most(vec a, double b) {
+  return (unsigned)(a[0] <= b) | (unsigned)(a[1] <= b) << 1;
+}
+#endif
+
+CT_INLINE unsigned rows_below(const int *row, int limit) {
+  unsigned bits = 0;
+  for (int j = 0; j < 8; j++) bits |= (unsigned)(row[j] < limit) << j;
+  return bits;
+}
+
+CT_INLINE int append(vec key, unsigned bits, int first, double *keys, int *slots) {
+  /* both are written, the second one over the first where that is not wanted */
+  int second = (int)(bits & 1);
+  keys[0] = key[0];
+  slots[0] = first;
+  keys[second] = key[1];
+  slots[second] = first + 1;
+  return second + (int)(bits >> 1);
+}
+
+CT_INLINE ivec ivec_load(const int *p) {
+  ivec a;
+  memcpy(&a, p, sizeof a);
+  return a;
+}
+CT_INLINE void ivec_store(int *p, ivec a) { memcpy(p, &a, sizeof a); }
+CT_INLINE ivec ivec_all(int a) { return (ivec){a, a, a, a}; }
+CT_INLINE ivec ivec_count_above(ivec count, ivec a, ivec b) { return count - (ivec)(a > b); }
+
+#endif
+
+CT_INLINE double vec_least(vec a) {
+  double lane[VEC_DOUBLES], least;
+  vec_store(lane, a);
+  least = lane[0];
+  for (int j = 1; j < VEC_DOUBLES; j++) least = lane[j] < least ? lane[j] : least;
+  return least;
+}
+
+#endif
