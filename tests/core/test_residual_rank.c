@@ -1,0 +1,243 @@
+/* Local search and search within a radius: equal to sorting canonical scores, bit by bit. */
+
+#include <float.h>
+#include <math.h>
+
+#include "check.h"
+#include "covariance_support.h"
+#include "residual_support.h"
+
+/* n points on a grid if coarse (ties, duplicates), rank inducing points. */
+static void make_points(test_residual *r, int which, int n, int rank, int coarse, uint64_t seed,
+                        const ct_run *run) {
+  test_random random = {seed};
+  test_residual_new(r, CT_COV_GAUSSIAN, n, 2, rank);
+  r->covariance = test_covariance_of(which);
+  for (int i = 0; i < n; i++) r->row[i] = i;
+  for (int i = n - 1; i > 0; i--) {
+    int j = test_below(&random, i + 1), row = r->row[i];
+    r->row[i] = r->row[j], r->row[j] = row;
+  }
+  for (int i = 0; i < 2 * n; i++)
+    r->x[i] = coarse ? test_below(&random, 6) * 0.3 : 4 * test_uniform(&random);
+  double *u = test_new((size_t)(rank + 1) * 2 * sizeof *u), *L = test_new((size_t)(rank * rank + 1) * sizeof *L);
+  double used;
+  int pair[2];
+  ct_stats stats = {0};
+  for (int j = 0; j < 2 * rank; j++) u[j] = coarse ? r->x[j] : 4 * test_uniform(&random);
+  if (rank)
+    CHECK(ct_factor_cholesky(&r->covariance, u, rank, 2, -1, L, &used, pair, &stats, run) == CT_OK);
+  CHECK(test_residual_factor(r, u, L, run) == CT_OK);
+  free(u), free(L);
+}
+
+/* ---- one query by sorting ---- */
+
+typedef struct {
+  const ct_residual *of;
+  int position, row, limit;
+} asker;
+
+static asker asker_of(const ct_residual *index, const ct_residual_queries *queries, int q) {
+  asker a = {queries->points, q, -1, queries->limit ? queries->limit[q] : index->n};
+  if (queries->points) return a;
+  a.of = index;
+  a.row = queries->rows ? queries->rows[q] : q;
+  a.position = index->position[a.row];
+  return a;
+}
+
+static double distance(const ct_residual *index, const asker *a, int row) {
+  double t, work[1];
+  int at = index->position[row];
+  ct_residual_t(a->of, a->position, index, &at, 1, &t, work, CT_SIMD_BASE);
+  return sqrt(t);
+}
+
+static void check_query(const test_neighbour *all, int found, int k, const int *id, const double *dist,
+                        size_t q, size_t step) {
+  for (int i = 0; i < k; i++) {
+    size_t at = q + (size_t)i * step;
+    CHECK(id[at] == (i < found ? all[i].row : -1));
+    CHECK(i < found ? dist[at] == all[i].dist : isnan(dist[at]));
+  }
+}
+
+/* ---- rank ---- */
+
+static void check_rank(const ct_residual *index, const ct_residual_queries *queries, const int *candidate,
+                       int width, int k, const int *id, const double *dist) {
+  test_neighbour *all = test_new((size_t)width * sizeof *all);
+  for (int q = 0; q < queries->count; q++) {
+    asker a = asker_of(index, queries, q);
+    int found = 0;
+    for (int j = 0; j < width; j++) {
+      int row = candidate[(size_t)q + (size_t)j * (size_t)queries->count];
+      if (row >= 0) all[found].row = row, all[found++].dist = distance(index, &a, row);
+    }
+    qsort(all, (size_t)found, sizeof *all, test_nearer);
+    check_query(all, found, k, id, dist, (size_t)q, (size_t)queries->count);
+  }
+  free(all);
+}
+
+/* width different rows for each query, from its own neighbourhood of rows; some missing. */
+static void draw_candidates(int *candidate, int n, int count, int width, test_random *random) {
+  for (int q = 0; q < count; q++) {
+    int first = test_below(random, n), step = 1 + test_below(random, 3);
+    while (n % step == 0 && step > 1) step--;
+    for (int j = 0; j < width; j++)
+      candidate[(size_t)q + (size_t)j * (size_t)count] =
+          test_below(random, 9) ? (first + j * step) % n : -1;
+  }
+}
+
+static void test_rank(int which, int n, int rank, int coarse, int width, int k, int way) {
+  test_random random = {(uint64_t)(n + width + k + way)};
+  test_host host;
+  test_residual r, fresh;
+  test_host_start(&host);
+  ct_run run = test_run(&host, 1, CT_SIMD_BASE);
+  make_points(&r, which, n, rank, coarse, 5, &run);
+  make_points(&fresh, which, 41, rank, coarse, 6, &run);
+  int rows[50];
+  for (int i = 0; i < 50; i++) rows[i] = test_below(&random, n);
+  ct_residual_queries queries = {NULL, NULL, n, NULL, 0};
+  if (way == 1) queries.rows = rows, queries.count = 50;
+  if (way == 2) queries.points = &fresh.residual, queries.count = 41;
+  size_t answers = (size_t)queries.count * (size_t)k;
+  int *candidate = test_new((size_t)queries.count * (size_t)width * sizeof *candidate);
+  int *id = test_new(answers * sizeof *id);
+  double *dist = test_new(answers * sizeof *dist), given = 0;
+  draw_candidates(candidate, n, queries.count, width, &random);
+  for (int i = 0; i < queries.count * width; i++) given += candidate[i] >= 0;
+  for (int simd = 0; simd <= (int)ct_simd_best(); simd++)
+    for (int threads = 1; threads <= 3; threads++) {
+      ct_stats stats = {0};
+      test_host_reset(&host);
+      run = test_run(&host, threads, (ct_simd)simd);
+      memset(id, 99, answers * sizeof *id);
+      CHECK(ct_residual_rank(&r.residual, &queries, candidate, width, k, id, dist, &stats, &run) == CT_OK);
+      CHECK(stats.evaluations == given && stats.queries == queries.count && !host.backwards);
+      check_rank(&r.residual, &queries, candidate, width, k, id, dist);
+    }
+  free(candidate), free(id), free(dist);
+  test_residual_free(&r), test_residual_free(&fresh);
+  test_host_end(&host);
+}
+
+/* ---- within ---- */
+
+static int all_within(const ct_residual *index, const ct_residual_queries *queries, int q, double radius,
+                      test_neighbour *all) {
+  asker a = asker_of(index, queries, q);
+  int found = 0;
+  for (int row = 0; row < a.limit; row++) {
+    if (row == a.row && !queries->self) continue;
+    all[found].row = row;
+    all[found].dist = distance(index, &a, row);
+    found += all[found].dist <= radius;
+  }
+  qsort(all, (size_t)found, sizeof *all, test_nearer);
+  return found;
+}
+
+static void check_within(const ct_residual *index, const ct_residual_queries *queries, double radius,
+                         const ct_run *run) {
+  ct_stats stats = {0};
+  size_t total = 0, *offset = test_new((size_t)queries->count * sizeof *offset);
+  int *count = test_new((size_t)queries->count * sizeof *count);
+  test_neighbour *all = test_new((size_t)index->n * sizeof *all);
+  CHECK(ct_residual_within_count(index, queries, radius, count, &stats, run) == CT_OK);
+  for (int q = 0; q < queries->count; q++) {
+    offset[q] = total;
+    total += (size_t)count[q];
+  }
+  int *id = test_new(total * sizeof *id);
+  double *dist = test_new(total * sizeof *dist);
+  CHECK(ct_residual_within(index, queries, radius, offset, id, dist, &stats, run) == CT_OK);
+  for (int q = 0; q < queries->count; q++) {
+    int found = all_within(index, queries, q, radius, all);
+    if (CHECK(found == count[q])) check_query(all, found, found, id + offset[q], dist + offset[q], 0, 1);
+  }
+  free(count), free(offset), free(all), free(id), free(dist);
+}
+
+static void test_within(int which, int n, int rank, int coarse, int way) {
+  static const double radius[] = {0, 1e-3, 0.2, 0.6, 0.95, 1, 2};
+  test_host host;
+  test_residual r, fresh;
+  test_host_start(&host);
+  ct_run run = test_run(&host, 1, CT_SIMD_BASE);
+  make_points(&r, which, n, rank, coarse, 5, &run);
+  make_points(&fresh, which, 11, rank, coarse, 6, &run);
+  int rows[20], *limit = test_new((size_t)n * sizeof *limit);
+  for (int i = 0; i < 20; i++) rows[i] = i * 37 % n;
+  for (int i = 0; i < n; i++) limit[i] = i;
+  ct_residual_queries queries = {NULL, NULL, n, NULL, way == 0};
+  if (way == 1) queries.limit = limit;
+  if (way == 2) queries.rows = rows, queries.count = 20, queries.limit = limit;
+  if (way == 3) queries.points = &fresh.residual, queries.count = 11;
+  for (int i = 0; i < 7; i++) {
+    run = test_run(&host, 1 + i % 3, (ct_simd)(i % ((int)ct_simd_best() + 1)));
+    check_within(&r.residual, &queries, radius[i], &run);
+  }
+  free(limit);
+  test_residual_free(&r), test_residual_free(&fresh);
+  test_host_end(&host);
+}
+
+/* ---- memory and interrupts ---- */
+
+static void test_failures(void) {
+  test_host host;
+  test_residual r;
+  ct_stats stats = {0};
+  int candidate[400], id[200], count[100];
+  double dist[200];
+  test_host_start(&host);
+  ct_run run = test_run(&host, 1, ct_simd_best());
+  make_points(&r, 1, 100, 10, 0, 5, &run);
+  ct_residual_queries queries = {NULL, NULL, 100, NULL, 0};
+  for (int i = 0; i < 400; i++) candidate[i] = i % 97;
+  int calls = 0;
+  for (ct_status status = CT_ERR_MEMORY; status == CT_ERR_MEMORY; calls++) {
+    test_host_reset(&host);
+    host.fail_at = calls;
+    status = ct_residual_rank(&r.residual, &queries, candidate, 4, 2, id, dist, &stats, &run);
+  }
+  CHECK(calls > 10 && host.polls > 0);
+  for (int call = 0; call < 2; call++) {
+    test_host_reset(&host);
+    host.fail_at = call;
+    CHECK(ct_residual_within_count(&r.residual, &queries, 0.5, count, &stats, &run) == CT_ERR_MEMORY);
+  }
+  host.fail_at = -1, host.stop_at = 0;
+  test_host_reset(&host);
+  CHECK(ct_residual_rank(&r.residual, &queries, candidate, 4, 2, id, dist, &stats, &run) == CT_ERR_INTERRUPTED);
+  test_host_reset(&host);
+  CHECK(ct_residual_within_count(&r.residual, &queries, 0.5, count, &stats, &run) == CT_ERR_INTERRUPTED);
+  CHECK(ct_residual_rank(&r.residual, &queries, candidate, 4, 0, id, dist, &stats, &run) == CT_ERR_DOMAIN);
+  CHECK(ct_residual_rank(&r.residual, &queries, candidate, 0, 1, id, dist, &stats, &run) == CT_ERR_DOMAIN);
+  test_residual_free(&r);
+  test_host_end(&host);
+}
+
+int main(void) {
+  for (int way = 0; way < 3; way++)
+    for (int coarse = 0; coarse < 2; coarse++) {
+      test_rank(1, 200, 20, coarse, 40, 5, way);
+      test_rank(3, 97, 0, coarse, 7, 12, way);
+      test_rank(2, 150, 33, coarse, 149, 149, way);
+      test_rank(0, 64, 9, coarse, 1, 1, way);
+    }
+  test_rank(13, 60, 5, 0, 8, 3, 0);
+  for (int way = 0; way < 4; way++)
+    for (int coarse = 0; coarse < 2; coarse++) {
+      test_within(1, 90, 14, coarse, way);
+      test_within(2, 60, 0, coarse, way);
+      test_within(9, 300, 25, coarse, way); /* compact support: most pairs at distance 1 */
+    }
+  test_failures();
+  return check_report();
+}
