@@ -42,7 +42,7 @@ frame_points <- function(x, arg, call) {
                call = call)
   }
   points <- matrix(as.double(unlist(x, use.names = FALSE)), nrow(x), ncol(x))
-  own_names <- if (.row_names_info(x) > 0L) row.names(x)
+  own_names <- if (is.character(attr(x, "row.names"))) row.names(x)
   dimnames(points) <- list(own_names, names(x))
   points
 }
@@ -53,7 +53,7 @@ sf_points <- function(x, arg, call) {
     stop_input("{.arg {arg}} must have geometries of type POINT only.", call = call)
   }
   points <- sf::st_coordinates(x)
-  rownames(points) <- if (is.data.frame(x) && .row_names_info(x) > 0L) row.names(x)
+  rownames(points) <- if (is.character(attr(x, "row.names"))) row.names(x)
   points
 }
 

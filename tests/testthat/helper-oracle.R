@@ -77,5 +77,5 @@ oracle_within <- function(metric, x, radius, query = x, own = rep(NA, nrow(query
 
 expect_same_neighbors <- function(found, truth) {
   act <- list(index = unname(found$index), distance = unname(found$distance))
-  testthat::expect_identical(act, truth[c("index", "distance")])
+  testthat::expect_identical(act, list(index = unname(truth$index), distance = unname(truth$distance)))
 }
