@@ -45,6 +45,8 @@ ct_status ct_candidates_make(ct_candidates *candidates, const ct_blocks *blocks,
   double exponent = (blocks->key == CT_KEY_SQUARES ? 2.0 : 1.0) / blocks->dim;
   candidates->share = pow((wanted + 0.4 * slack(wanted)) / (double)(full + CT_LEAF / 2), exponent);
   candidates->points = candidates->boxes = 0;
+  candidates->relieve = ct_candidates_cut;
+  candidates->owner = NULL;
   return CT_OK;
 }
 

@@ -19,7 +19,7 @@ typedef struct ct_candidates {
   int *slot;
   int count;
   int wanted;      /* how many nearest ones must not be lost */
-  int full;        /* a count above this is cut */
+  int full;        /* a count above this is relieved */
   int limit;       /* rows from here on are no candidates; INT_MAX: all are */
   double bound;    /* keys above it belong to no wanted neighbour; finite */
   double tie_key;  /* at keys from here on, rows above tie_row belong to none; INFINITY: unknown */
@@ -27,6 +27,9 @@ typedef struct ct_candidates {
   double share;    /* where among the keys a cut is first looked for */
   long points;     /* keys computed so far */
   long boxes;      /* boxes tested so far */
+  /* Makes room in a full buffer: ct_candidates_cut() unless someone else takes the candidates. */
+  void (*relieve)(struct ct_candidates *candidates, const ct_blocks *blocks);
+  void *owner;
   /* scratch of distances that the key does not give, and of a cut by (distance, row) */
   double *other;
   ct_candidate *item;

@@ -113,7 +113,7 @@ CT_INLINE void scan_list(const ct_blocks *blocks, const ct_leaf_list *list, cons
       /* the bound may have shrunk since the group was tested */
       if (box_key[j] > c->bound || only_ties(c, box_key[j], first_row[leaf])) continue;
       scan_one(blocks, leaf, point, c, key, dim);
-      if (c->count > c->full) ct_candidates_cut(c, blocks);
+      if (c->count > c->full) c->relieve(c, blocks);
     }
   }
 }

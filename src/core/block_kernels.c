@@ -66,7 +66,7 @@ static void scan_list(const ct_blocks *blocks, const ct_leaf_list *list, const d
     if (!(key[i % CT_FAN] <= c->bound)) continue;
     if (only_ties(c, key[i % CT_FAN], blocks->level[0].first_row[leaf])) continue;
     scan_leaf(blocks, leaf, point, c);
-    if (c->count > c->full) ct_candidates_cut(c, blocks);
+    if (c->count > c->full) c->relieve(c, blocks);
   }
 }
 

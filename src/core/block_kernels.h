@@ -23,7 +23,7 @@ typedef struct {
   void (*scan_leaf)(const struct ct_blocks *blocks, int leaf, const double *point,
                     struct ct_candidates *candidates);
 
-  /* The same for all leaves of a list that can hold a wanted one; cuts when the buffer is full. */
+  /* The same for all leaves of a list that can hold a wanted one; relieves a full buffer. */
   void (*scan_list)(const struct ct_blocks *blocks, const struct ct_leaf_list *list, const double *point,
                     struct ct_candidates *candidates);
 

@@ -89,6 +89,69 @@ static void test_knn(int n, int dim, int kind, int which, int way, int k, int va
   test_host_end(&host);
 }
 
+/* A radius that some distance equals: the one to the median neighbour of some query. */
+static double some_radius(const ct_points *points, const ct_metric *metric, const ct_queries *queries,
+                          neighbor *found, const double *indexed, const double *asked) {
+  for (int q = 0; q < queries->count; q++) {
+    int count = all_neighbors(points, metric, queries, q, indexed, asked, found);
+    if (count > 9) return found[count / 3].distance;
+  }
+  return 0.1;
+}
+
+static int same_as_within(const ct_points *points, const ct_metric *metric, const ct_queries *queries,
+                          double radius, const int *count, const size_t *offset, const int *id,
+                          const double *dist, neighbor *found, const double *indexed,
+                          const double *asked) {
+  int wrong = 0;
+  for (int q = 0; q < queries->count; q++) {
+    int all = all_neighbors(points, metric, queries, q, indexed, asked, found), j = 0;
+    for (; j < all && found[j].distance <= radius; j++)
+      if (j < count[q])
+        wrong += id[offset[q] + (size_t)j] != found[j].row ||
+                 !(dist[offset[q] + (size_t)j] == found[j].distance);
+    wrong += j != count[q];
+  }
+  return wrong == 0;
+}
+
+static void test_within(int n, int dim, int kind, int which, int way, int variant) {
+  test_random random = {(uint64_t)(n + 7919 * dim + 104729 * kind + 1299709 * which + 31 * way)};
+  ct_metric metric = test_metric(which);
+  ct_points points = test_points(n, dim, kind, &random);
+  fit_to_metric(&metric, &points, kind);
+  static asked a;
+  ask(&a, way, &points, &metric, kind, &random);
+  ct_queries *queries = &a.queries;
+  int *order = malloc((size_t)n * sizeof *order);
+  int *count = malloc((size_t)queries->count * sizeof *count);
+  size_t *offset = malloc((size_t)(queries->count + 1) * sizeof *offset);
+  neighbor *found = malloc((size_t)n * sizeof *found);
+  double *indexed = embed_all(&points, &metric);
+  double *asked_points = queries->points ? embed_all(queries->points, &metric) : NULL;
+  double radius = some_radius(&points, &metric, queries, found, indexed, asked_points);
+  test_host host;
+  ct_stats stats = {0};
+  test_host_start(&host);
+  ct_simd simd = (ct_simd)(variant % 3) <= ct_simd_best() ? (ct_simd)(variant % 3) : CT_SIMD_BASE;
+  ct_run run = test_run(&host, 1 + variant % 3, simd);
+  CHECK(ct_kd_order(&points, &metric, order, &stats, &run) == CT_OK);
+  CHECK(ct_block_within_count(&points, &metric, order, queries, radius, count, &stats, &run) == CT_OK);
+  offset[0] = 0;
+  for (int q = 0; q < queries->count; q++) offset[q + 1] = offset[q] + (size_t)count[q];
+  size_t size = offset[queries->count];
+  int *id = malloc(size * sizeof *id + 1);
+  double *dist = malloc(size * sizeof *dist + 1);
+  CHECK(ct_block_within(&points, &metric, order, queries, radius, offset, id, dist, &stats, &run) ==
+        CT_OK);
+  if (!CHECK(same_as_within(&points, &metric, queries, radius, count, offset, id, dist, found, indexed,
+                            asked_points)))
+    printf("  within: n %d dim %d kind %d metric %d way %d\n", n, dim, kind, which, way);
+  free(order), free(count), free(offset), free(found), free(indexed), free(asked_points);
+  free(id), free(dist), free((double *)points.x), free((double *)a.points.x);
+  test_host_end(&host);
+}
+
 int main(void) {
   for (int which = 0; which < TEST_METRICS; which++)
     for (int dim = which == 8 ? 2 : 1; dim <= (which == 8 ? 2 : 9); dim++)
@@ -100,6 +163,7 @@ int main(void) {
           int n = 40 + 17 * (way + dim), ks[3] = {1, 7, way == ALL ? n : 40};
           if (which == 6 && kind == OUTLIER) continue; /* powers would overflow */
           test_knn(n, dim, kind, which, way, ks[(dim + way + kind) % 3], 4);
+          test_within(n, dim, kind, which, way, dim + way + kind);
         }
   for (int kind = 0; kind < TEST_KINDS; kind++)
     for (int way = 0; way < WAYS; way++) {
@@ -107,6 +171,8 @@ int main(void) {
       test_knn(1, 2, kind, 0, way, 3, 4);
       test_knn(5, 3, kind, 0, way, 9, 4);
       test_knn(33, 3, kind, 2, way, 33, 4);
+      test_within(1100, 2, kind, 0, way, way);
+      test_within(1, 2, kind, 0, way, way);
     }
   return check_report();
 }

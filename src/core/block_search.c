@@ -1,0 +1,68 @@
+#include "canonical.h"
+
+#include "block_search.h"
+
+#include "block_select.h"
+
+/* Blocks of queries that a thread takes at a time: some 0.1 ms of work. */
+#define CHUNK 4
+
+ct_status ct_block_search_start(const ct_points *points, const ct_metric *metric, const int *order,
+                                const ct_queries *queries, ct_block_search *search, ct_stats *stats,
+                                const ct_run *run) {
+  double start = run->now();
+  CT_TRY(ct_blocks_make(points, metric, order, &search->blocks, run));
+  CT_TRY(ct_query_list_make(points, metric, order, queries, &search->list, run));
+  stats->seconds[CT_PHASE_BLOCKS] += run->now() - start;
+  return CT_OK;
+}
+
+ct_status ct_block_search_run(ct_block_search *search, ct_round_item work, void *task, ct_stats *stats,
+                              const ct_run *run) {
+  const ct_query_list *list = &search->list;
+  double total = list->queries->count;
+  for (int c = list->classes - 1; c >= 0; c--) {
+    search->first = list->start[c], search->last = list->start[c + 1];
+    int count = search->last - search->first, blocks = (count + CT_LEAF - 1) / CT_LEAF;
+    if (count == 0) continue;
+    double start = run->now();
+    if (c < list->classes - 1) ct_blocks_keep_below(&search->blocks, CT_FIRST_PREFIX << c, run);
+    double built = run->now();
+    double done = (total - search->last) / total;
+    CT_TRY(ct_rounds_run(work, task, blocks, CHUNK, done, count / total, run));
+    stats->seconds[CT_PHASE_BLOCKS] += built - start;
+    stats->seconds[CT_PHASE_SEARCH] += run->now() - built;
+  }
+  stats->queries += total;
+  return CT_OK;
+}
+
+ct_status ct_block_worker_make(ct_block_worker *worker, const ct_block_search *search, int wanted,
+                               const ct_run *run) {
+  CT_TRY(ct_query_block_make(&worker->block, search->blocks.dim, run));
+  CT_TRY(ct_leaf_list_make(&worker->list, &search->blocks, run));
+  CT_TRY(ct_candidates_make(&worker->candidates, &search->blocks, wanted, run));
+  size_t size = ct_candidates_size(&worker->candidates);
+  CT_NEW(worker->distance, &run->arena, size);
+  CT_NEW(worker->row, &run->arena, size);
+  CT_NEW(worker->sorted_distance, &run->arena, CT_RANKED);
+  CT_NEW(worker->sorted_row, &run->arena, CT_RANKED);
+  worker->boxes = 0;
+  return CT_OK;
+}
+
+void ct_block_worker_load(ct_block_worker *worker, const ct_block_search *search, int number) {
+  int first = search->first + number * CT_LEAF, left = search->last - first;
+  ct_query_block_load(&worker->block, &search->blocks, &search->list, first,
+                      left < CT_LEAF ? left : CT_LEAF);
+}
+
+void ct_block_worker_list(ct_block_worker *worker, const ct_block_search *search, const double *low,
+                          const double *high, const ct_walk *walk) {
+  worker->boxes += ct_leaf_list_fill(&worker->list, &search->blocks, low, high, walk);
+}
+
+void ct_block_worker_count(const ct_block_worker *worker, ct_stats *stats) {
+  stats->evaluations += (double)worker->candidates.points;
+  stats->nodes += (double)(worker->boxes + worker->candidates.boxes);
+}
