@@ -18,6 +18,7 @@
 #include "pair.h"
 #include "rounds.h"
 #include "shortlist.h"
+#include "two_frame.h"
 
 #include <math.h>
 #include <string.h>
@@ -40,7 +41,11 @@ typedef struct {
   int k;
   int panels;         /* per block */
   int blocks;
-  const int *order;   /* of the queries */
+  const int *which;   /* the queries to answer, NULL: all */
+  int count;
+  int *order;         /* of the queries */
+  double done;        /* share of the caller's work that was done before, and what this is */
+  double share;
   const double *norm; /* |V_x| of the index's positions */
   double norm_max;
   double *root;       /* sqrt(p_x), infinite for explained points */
@@ -70,6 +75,8 @@ typedef struct {
 
 /* ---- the order of queries ---- */
 
+static int query_at(const scan *s, int i) { return s->which ? s->which[i] : i; }
+
 static int key_of(const scan *s, int q) {
   if (s->queries->limit) return s->queries->limit[q];
   ct_asker asker = ct_asker_of(s->index, s->queries, q);
@@ -78,18 +85,17 @@ static int key_of(const scan *s, int q) {
 
 /* By limit or by position, stable, in one counting pass each over keys and queries. */
 static ct_status sort_queries(scan *s, const ct_run *run) {
-  int count = s->queries->count, keys = 1, *order, *start;
-  for (int q = 0; q < count; q++) {
-    int key = key_of(s, q);
+  int keys = 1, *start;
+  for (int i = 0; i < s->count; i++) {
+    int key = key_of(s, query_at(s, i));
     keys = key + 1 > keys ? key + 1 : keys;
   }
-  CT_NEW(order, &run->arena, count);
+  CT_NEW(s->order, &run->arena, s->count);
   CT_NEW(start, &run->arena, (size_t)keys + 1);
   memset(start, 0, ((size_t)keys + 1) * sizeof *start);
-  for (int q = 0; q < count; q++) start[key_of(s, q) + 1]++;
+  for (int i = 0; i < s->count; i++) start[key_of(s, query_at(s, i)) + 1]++;
   for (int key = 0; key < keys; key++) start[key + 1] += start[key];
-  for (int q = 0; q < count; q++) order[start[key_of(s, q)]++] = q;
-  s->order = order;
+  for (int i = 0; i < s->count; i++) s->order[start[key_of(s, query_at(s, i))]++] = query_at(s, i);
   return CT_OK;
 }
 
@@ -100,18 +106,10 @@ static void set_threshold(block *b, int lane) {
   b->threshold[lane] = scale > 0 ? b->list[lane].least / scale * (1 - 1e-12) : INFINITY;
 }
 
-/* A query that may find its own row finds it first, at distance 0, also when it is explained. */
-static void add_self(block *b, int lane, const scan *s) {
-  const ct_asker *asker = b->asker + lane;
-  if (!s->queries->self || asker->row < 0 || asker->row >= asker->limit) return;
-  ct_candidate own = {1, 2, 0, asker->position};
-  ct_shortlist_add(b->list + lane, &own, asker, &b->scorer);
-}
-
 static void start_block(block *b, const scan *s, int which) {
   int width = s->panels * CT_PANEL, left;
   b->first = which * width;
-  left = s->queries->count - b->first;
+  left = s->count - b->first;
   b->count = left < width ? left : width;
   b->start = 0;
   b->length = 0;
@@ -125,7 +123,7 @@ static void start_block(block *b, const scan *s, int which) {
     b->scale[lane] = asker.of->scale[asker.position];
     b->error[lane] = ct_pair_error_bound(&s->pairs, b->norm[lane] * s->norm_max);
     ct_shortlist_start(b->list + lane);
-    add_self(b, lane, s);
+    ct_shortlist_add_self(b->list + lane, s->queries, b->asker + lane, &b->scorer);
     set_threshold(b, lane);
     if (asker.limit > b->length) b->length = asker.limit;
   }
@@ -246,8 +244,8 @@ static ct_status scan_blocks(const scan *s, block *b, int first, int count, cons
     double next = step * (faster < 4 ? faster : 4);
     step = next > CT_TILE_ROWS ? (next < 1e6 ? (int)next : 1000000) : CT_TILE_ROWS;
     from = to;
-    if (run->poll(run->owner, (first + count * ((double)from / longest)) / s->blocks))
-      return CT_ERR_INTERRUPTED;
+    double ready = (first + count * ((double)from / longest)) / s->blocks;
+    if (run->poll(run->owner, s->done + s->share * ready)) return CT_ERR_INTERRUPTED;
   }
 #pragma omp parallel for num_threads(run->threads) schedule(static, 1)
   for (int i = 0; i < count; i++) finish_block(b + i, s);
@@ -278,9 +276,10 @@ typedef struct {
   ct_shortlist *list;
 } scoring;
 
-static void score_everything(void *task, int q, int thread) {
+static void score_everything(void *task, int item, int thread) {
   const scoring *all = task;
   const scan *s = all->s;
+  int q = query_at(s, item);
   ct_shortlist *list = all->list + thread;
   ct_asker asker = ct_asker_of(s->index, s->queries, q);
   ct_shortlist_start(list);
@@ -304,7 +303,7 @@ static ct_status score_all(const scan *s, ct_stats *stats, const ct_run *run) {
     CT_NEW(all.list[i].entry, &run->arena, n);
     all.list[i].capacity = n;
   }
-  CT_TRY(ct_rounds_run(score_everything, &all, s->queries->count, 1, 0, 1, run));
+  CT_TRY(ct_rounds_run(score_everything, &all, s->count, 1, s->done, s->share, run));
   for (int i = 0; i < run->threads; i++) stats->evaluations += all.scorer[i].evaluations;
   return CT_OK;
 }
@@ -330,7 +329,7 @@ static ct_status measure_points(scan *s, const ct_run *run) {
 }
 
 static int panels_per_block(const scan *s, int threads) {
-  int fair = (s->queries->count / threads + CT_PANEL - 1) / CT_PANEL;
+  int fair = (s->count / threads + CT_PANEL - 1) / CT_PANEL;
   int panel_bytes = s->pairs.rank * CT_PANEL * (int)sizeof(double);
   int fitting = panel_bytes > 0 ? CT_BLOCK_BYTES / panel_bytes : CT_BLOCK_PANELS;
   int panels = fair < fitting ? fair : fitting;
@@ -338,28 +337,35 @@ static int panels_per_block(const scan *s, int threads) {
   return panels > 1 ? panels : 1;
 }
 
-ct_status ct_residual_scan(const ct_residual *index, const ct_residual_queries *queries, int k, int *id,
-                           double *dist, ct_stats *stats, const ct_run *run) {
-  if (k < 1) return CT_ERR_DOMAIN;
-  if (queries->count < 1) return CT_OK;
-  double began = run->now();
+ct_status ct_residual_scan_some(const ct_residual *index, const ct_residual_queries *queries,
+                                const int *which, int count, int k, int *id, double *dist, double done,
+                                double share, ct_stats *stats, const ct_run *run) {
   scan s;
+  if (count < 1) return CT_OK;
   memset(&s, 0, sizeof s);
   s.index = index;
   s.queries = queries;
+  s.which = which;
+  s.count = count;
   s.k = k;
   s.id = id;
   s.dist = dist;
+  s.done = done;
+  s.share = share;
   ct_pairs_init(&s.pairs, index, run->simd);
-  if (k >= index->n / CT_DIRECT_SHARE) {
-    CT_TRY(score_all(&s, stats, run));
-  } else {
-    s.panels = panels_per_block(&s, run->threads);
-    s.blocks = (queries->count - 1) / (s.panels * CT_PANEL) + 1;
-    CT_TRY(measure_points(&s, run));
-    CT_TRY(sort_queries(&s, run));
-    CT_TRY(scan_all(&s, stats, run));
-  }
+  if (k >= index->n / CT_DIRECT_SHARE) return score_all(&s, stats, run);
+  s.panels = panels_per_block(&s, run->threads);
+  s.blocks = (count - 1) / (s.panels * CT_PANEL) + 1;
+  CT_TRY(measure_points(&s, run));
+  CT_TRY(sort_queries(&s, run));
+  return scan_all(&s, stats, run);
+}
+
+ct_status ct_residual_scan(const ct_residual *index, const ct_residual_queries *queries, int k, int *id,
+                           double *dist, ct_stats *stats, const ct_run *run) {
+  if (k < 1) return CT_ERR_DOMAIN;
+  double began = run->now();
+  CT_TRY(ct_residual_scan_some(index, queries, NULL, queries->count, k, id, dist, 0, 1, stats, run));
   stats->queries += queries->count;
   stats->seconds[CT_PHASE_SEARCH] += run->now() - began;
   return CT_OK;

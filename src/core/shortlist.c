@@ -73,16 +73,18 @@ void ct_shortlist_reduce(ct_shortlist *list, ct_scorer *scorer) {
   list->count = kept;
 }
 
-void ct_shortlist_score(ct_shortlist *list, const ct_asker *asker, ct_scorer *scorer) {
+/* Those whose low is below. */
+static void score_where(ct_shortlist *list, double below, const ct_asker *asker, ct_scorer *scorer) {
   int unknown = 0;
   for (int i = 0; i < list->count; i++)
-    if (list->entry[i].dist < 0) scorer->position[unknown++] = list->entry[i].position;
+    if (list->entry[i].dist < 0 && list->entry[i].low < below)
+      scorer->position[unknown++] = list->entry[i].position;
   ct_residual_t(asker->of, asker->position, scorer->index, scorer->position, unknown, scorer->t,
                 scorer->work, scorer->simd);
   scorer->evaluations += unknown;
   for (int i = 0, u = 0; i < list->count; i++) {
     ct_candidate *entry = list->entry + i;
-    if (entry->dist >= 0) continue;
+    if (entry->dist >= 0 || entry->low >= below) continue;
     double t = scorer->t[u++];
     entry->dist = sqrt(t);
     /* distances that differ by less than the rounding of the root count as equal: bounds must not
@@ -90,6 +92,14 @@ void ct_shortlist_score(ct_shortlist *list, const ct_asker *asker, ct_scorer *sc
     entry->high = 1 - t + 1e-15;
     entry->low = 1 - t - 1e-15;
   }
+}
+
+void ct_shortlist_score(ct_shortlist *list, const ct_asker *asker, ct_scorer *scorer) {
+  score_where(list, 2, asker, scorer);
+}
+
+void ct_shortlist_score_unbounded(ct_shortlist *list, const ct_asker *asker, ct_scorer *scorer) {
+  score_where(list, 0, asker, scorer);
 }
 
 static int before(const ct_candidate *a, const ct_candidate *b, const int *row) {
@@ -134,6 +144,13 @@ void ct_shortlist_add(ct_shortlist *list, const ct_candidate *candidate, const c
                       ct_scorer *scorer) {
   list->entry[list->count++] = *candidate;
   if (list->count == list->capacity) make_room(list, asker, scorer);
+}
+
+void ct_shortlist_add_self(ct_shortlist *list, const ct_residual_queries *queries, const ct_asker *asker,
+                           ct_scorer *scorer) {
+  if (!queries->self || asker->row < 0 || asker->row >= asker->limit) return;
+  ct_candidate own = {1, 2, 0, asker->position};
+  ct_shortlist_add(list, &own, asker, scorer);
 }
 
 static int nearer_than_one(const ct_shortlist *list, int k) {

@@ -56,6 +56,10 @@ ct_status ct_scorer_new(ct_scorer *scorer, const ct_residual *index, int k, int 
 
 void ct_shortlist_start(ct_shortlist *list);
 
+/* A query that may find its own row finds it first, at distance 0, also when it is explained. */
+void ct_shortlist_add_self(ct_shortlist *list, const ct_residual_queries *queries, const ct_asker *asker,
+                           ct_scorer *scorer);
+
 /* Adds a candidate whose high is not below list->least. */
 void ct_shortlist_add(ct_shortlist *list, const ct_candidate *candidate, const ct_asker *asker,
                       ct_scorer *scorer);
@@ -65,6 +69,9 @@ void ct_shortlist_reduce(ct_shortlist *list, ct_scorer *scorer);
 
 /* Computes the distances that are still unknown. */
 void ct_shortlist_score(ct_shortlist *list, const ct_asker *asker, ct_scorer *scorer);
+
+/* The same for candidates without a lower bound (low < 0) only. */
+void ct_shortlist_score_unbounded(ct_shortlist *list, const ct_asker *asker, ct_scorer *scorer);
 
 /* Scores, orders, and writes query q's k nearest (column-major, step entries from one to the next). Where
  * fewer than k are nearer than 1, the smallest rows of all other candidates follow at distance 1. */

@@ -82,6 +82,7 @@ static int make(const test_case *c, test_residual *index, test_residual *fresh, 
 typedef struct {
   int new_points, predecessors, subset, self, method, threads;
   ct_simd simd;
+  int frame;
 } mode;
 
 static void fill_queries(ct_residual_queries *queries, const mode *m, const test_residual *index,
@@ -98,6 +99,9 @@ static void fill_queries(ct_residual_queries *queries, const mode *m, const test
   }
 }
 
+/* Two-frame searches asked for, and those that found a net. */
+static int twice, taken;
+
 static void search(const test_case *c, const mode *m, const test_residual *index,
                    const test_residual *fresh, test_random *random) {
   test_host host;
@@ -113,10 +117,14 @@ static void search(const test_case *c, const mode *m, const test_residual *index
   fill_queries(&queries, m, index, fresh, rows, limit, random);
   ct_residual_plan_default(&plan);
   plan.method = m->method;
+  plan.table_bytes = 1e9;
+  plan.frame = m->frame;
+  twice += m->method == 2;
   ct_status status = m->method == 1 ? ct_residual_scan(&index->residual, &queries, c->k, id, dist, &stats, &run)
                                     : ct_residual_knn(&index->residual, &queries, c->k, &plan, &used, id,
                                                       dist, &stats, &run);
   CHECK(status == CT_OK);
+  taken += m->method == 2 && used == 2;
   if (!CHECK(test_differences(&index->residual, &queries, c->k, id, dist, 1 + queries.count / 60) == 0))
     printf("  kind %d layout %d n %d dim %d rank %d k %d new %d pred %d subset %d self %d method %d "
            "threads %d simd %d\n",
@@ -150,7 +158,7 @@ static void random_case(int number, test_random *random) {
     for (int i = 0; i < 3; i++) {
       mode m = {test_below(random, 3) == 0, test_below(random, 2),     test_below(random, 2),
                 test_below(random, 3) == 0, 1 + test_below(random, 2), 1 + test_below(random, 3),
-                (ct_simd)test_below(random, (int)ct_simd_best() + 1)};
+                (ct_simd)test_below(random, (int)ct_simd_best() + 1), 8 * test_below(random, 3)};
       search(&c, &m, &index, &fresh, random);
     }
   test_residual_free(&index);
@@ -161,5 +169,7 @@ static void random_case(int number, test_random *random) {
 int main(void) {
   test_random random = {20240501};
   for (int i = 0; i < 252; i++) random_case(i, &random);
+  printf("two-frame search: %d of %d\n", taken, twice);
+  CHECK(taken > twice / 4);
   return check_report();
 }

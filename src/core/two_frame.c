@@ -1,0 +1,435 @@
+#include "canonical.h"
+
+#include "two_frame_work.h"
+
+#include "rounds.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Opened balls between projection and estimates: while one is projected, the rows that the estimates
+ * of the others read are on their way from memory. */
+#define OPENED 8
+
+/* A unit ends with the group that brings it to so many queries: four panels of seeds. */
+#define UNIT_QUERIES 96
+
+/* A query with more candidates than this share of the index costs less in the scan: a scattered score
+ * costs ten to fifteen times a pair of the scan. */
+#define CROWD_SHARE 16
+#define CROWD_MOST 16384
+
+#define FLOAT_UNIT 5.97e-8
+
+/* ---- what a group's queries know ---- */
+
+static float float_down(double x) { return (float)(x - fabs(x) * 1.2e-7 - 1e-30); }
+
+static void set_least(ct_group *g, int lane, const ct_ask *ask) {
+  g->least[lane] = ask->aside ? 2 : float_down(ask->list.least);
+}
+
+/* No ball whose reach is below skip can interest these eight lanes: there
+ * |rho| <= |w_q| reach + r_q |u_x| + S_q + g_q noise. */
+static float skip_below(const ct_two_frame *search, const ct_group *g, int v) {
+  double skip = INFINITY;
+  for (int i = v; i < v + CT_LANES; i++) {
+    if (g->least[i] > 1.5f) continue;
+    double rest = (double)g->residual[i] * 1.011 + g->slack[i] + (double)g->noise[i] * search->net->noise_most;
+    double need = ((double)g->least[i] - rest) / ((double)g->w_norm[i] + 1e-30);
+    skip = need < skip ? need : skip;
+  }
+  return float_down(skip < 1e30 ? skip : 1e30);
+}
+
+static void set_skips(const ct_two_frame *search, ct_group *g) {
+  for (int v = 0; v < g->lanes; v += CT_LANES) g->skip[v / CT_LANES] = skip_below(search, g, v);
+}
+
+static void start_group(const ct_two_frame *search, ct_searcher *s, const ct_ask_group *group,
+                        ct_ask *ask) {
+  const ct_net *net = search->net;
+  const ct_members *members = search->asking;
+  ct_group *g = &s->group;
+  size_t block = members->padded[group->ball], at = block + (size_t)group->first_lane;
+  double t = net->frame_size, frame_noise = net->frame_noise[group->ball];
+  g->lanes = group->lanes;
+  g->ld = ct_members_width(members, group->ball);
+  g->alpha = members->alpha + block * (size_t)net->frame_size + group->first_lane;
+  g->table = members->table + block * (size_t)net->count + group->first_lane;
+  g->w_norm = members->w_norm + at;
+  g->residual = members->residual + at;
+  g->gram = s->gram;
+  for (int i = 0; i < group->lanes; i++) {
+    double sum = members->alpha_sum[at + (size_t)i], noise = members->noise[at + (size_t)i];
+    noise += sum * frame_noise;
+    g->noise[i] = (float)(noise * (1 + 1e-6));
+    g->slack[i] = (float)(sum * CT_TABLE_ERROR + (2 * t + 6) * FLOAT_UNIT * (sum + 2) + 1e-6);
+    g->doubt[i] = (float)((CT_TABLE_ERROR + (t + 3) * FLOAT_UNIT * sqrt(t) * (sum + 2) +
+                           noise * net->centre_noise) * (1 + 1e-6));
+    g->least[i] = 2;
+    s->ask_of[i] = -1;
+  }
+  for (int i = 0; i < group->count; i++) {
+    int lane = ask[i].lane - group->first_lane;
+    s->ask_of[lane] = (int)(ask + i - s->ask);
+    set_least(g, lane, ask + i);
+  }
+  set_skips(search, g);
+}
+
+/* The correlations of all centres with the frame of one ball, centre by centre. */
+static void gather_gram(const ct_net *net, int ball, float *out) {
+  int t = net->frame_size;
+  const int *frame = net->frame + (size_t)ball * (size_t)t;
+  for (int k = 0; k < t; k++) {
+    const float *row = net->gram + (size_t)frame[k] * (size_t)net->gram_step;
+    for (int c = 0; c < net->count; c++) out[(size_t)c * (size_t)t + (size_t)k] = row[c];
+  }
+}
+
+/* ---- candidates ---- */
+
+static void drop_below(ct_ask *ask) {
+  int kept = 0;
+  for (int i = 0; i < ask->estimates; i++)
+    if (ask->estimate[i].high >= ask->list.least) ask->estimate[kept++] = ask->estimate[i];
+  ask->estimates = kept;
+}
+
+/* Scores the candidates whose estimate is among the k best of everything known, and raises the bound. */
+static void reseed(const ct_two_frame *search, ct_searcher *s, ct_ask *ask) {
+  int known = ask->list.count, total = 0, kept = 0;
+  double *value = s->value, from = -1;
+  for (int i = 0; i < known; i++) value[total++] = ask->list.entry[i].low;
+  for (int i = 0; i < ask->estimates; i++) value[total++] = ask->estimate[i].estimate;
+  if (total >= search->k) from = ct_kth_largest(value, total, search->k);
+  for (int i = 0; i < ask->estimates; i++) {
+    ct_estimate at = ask->estimate[i];
+    if (at.estimate < from) {
+      ask->estimate[kept++] = at;
+      continue;
+    }
+    ct_candidate candidate = {-1, at.high, -1, at.position};
+    ct_shortlist_add(&ask->list, &candidate, &ask->asker, &s->scorer);
+  }
+  ask->estimates = kept;
+  if (ask->list.count > known) ct_shortlist_score_unbounded(&ask->list, &ask->asker, &s->scorer);
+  ct_shortlist_reduce(&ask->list, &s->scorer);
+  drop_below(ask);
+}
+
+static void make_room(const ct_two_frame *search, ct_searcher *s, ct_ask *ask) {
+  drop_below(ask);
+  if (ask->estimates > search->crowd / 2) reseed(search, s, ask);
+  if (ask->estimates > search->crowd / 2) ask->aside = 1;
+}
+
+static void take_hits(const ct_two_frame *search, ct_searcher *s, const ct_opened *opened, int hits) {
+  const ct_members *members = &search->net->members;
+  int start = members->start[opened->target.ball];
+  for (int h = 0; h < hits; h++) {
+    const ct_hit *hit = s->hit + h;
+    ct_ask *ask = s->ask + s->ask_of[hit->lane];
+    int row = members->row[start + hit->member];
+    if (ask->aside || row == ask->asker.row || row >= ask->asker.limit) continue;
+    float give = s->group.least[hit->lane] - opened->need[hit->lane];
+    ct_estimate estimate = {hit->estimate, hit->estimate + hit->rest + give + 2e-7f,
+                            members->position[start + hit->member]};
+    ask->estimate[ask->estimates++] = estimate;
+    if (ask->estimates < search->crowd) continue;
+    make_room(search, s, ask);
+    set_least(&s->group, hit->lane, ask);
+  }
+}
+
+/* ---- balls ---- */
+
+static void aim(const ct_two_frame *search, int from, int at, ct_target *target) {
+  const ct_net *net = search->net;
+  const ct_members *members = &net->members;
+  size_t t = (size_t)net->frame_size, block = members->padded[at];
+  target->ball = at;
+  target->lanes = ct_members_width(members, at);
+  target->members = members->start[at + 1] - members->start[at];
+  target->frame = net->frame + (size_t)at * t;
+  target->whiten = net->whiten + (size_t)at * t * t;
+  target->w = members->w + block * t;
+  target->residual = members->residual + block;
+  target->table = members->table + block * (size_t)net->count;
+  target->reach = net->reach[(size_t)from * (size_t)net->count + (size_t)at];
+  target->lift = net->lift[at];
+  target->shrink = 1 / (1 + net->stretch[at]);
+  target->eta = net->eta[at];
+  target->max_w = net->max_w[at];
+  target->max_residual = net->max_residual[at];
+  target->max_noise = net->max_noise[at];
+}
+
+static void rows_of_frame(const ct_two_frame *search, int from, const ct_target *target,
+                          const int16_t **row) {
+  const int *frame = search->net->frame + (size_t)from * (size_t)search->net->frame_size;
+  for (int k = 0; k < search->net->frame_size; k++)
+    row[k] = target->table + (size_t)frame[k] * (size_t)target->lanes;
+}
+
+static void fetch_ahead(const ct_two_frame *search, int from, const ct_target *target) {
+  const int16_t *row[CT_FRAME_MAX];
+  rows_of_frame(search, from, target, row);
+  for (int k = 0; k < search->net->frame_size; k++)
+    for (int i = 0; i < target->lanes; i += 32) __builtin_prefetch(row[k] + i);
+}
+
+static int limit_of_active(const ct_two_frame *search, const ct_searcher *s, const ct_opened *o,
+                           int first) {
+  const ct_members *members = &search->net->members;
+  int limit = 0, some = o->active - first < 4 ? o->active - first : 4;
+  if (!search->queries->limit) return o->target.members;
+  for (int u = 0; u < some; u++) {
+    int own = s->ask[s->ask_of[o->lane[first + u]]].asker.limit;
+    limit = own > limit ? own : limit;
+  }
+  return ct_rows_below(members->row + members->start[o->target.ball], o->target.members, limit);
+}
+
+static void estimate_opened(const ct_two_frame *search, ct_searcher *s, int from, const ct_opened *o) {
+  const int16_t *row[CT_FRAME_MAX];
+  rows_of_frame(search, from, &o->target, row);
+  for (int first = 0; first < o->active; first += 4) {
+    int limit = limit_of_active(search, s, o, first);
+    if (limit == 0) continue;
+    int hits = search->kernels->estimate(&s->group, o, row, first, limit, s->hit);
+    take_hits(search, s, o, hits);
+  }
+}
+
+/* Tests count balls for the group's queries, and estimates where the test does not reject. */
+static void visit(const ct_two_frame *search, ct_searcher *s, const ct_ask_group *group, const int *ball,
+                  int count) {
+  for (int i = 0; i < count;) {
+    int opened = 0;
+    for (; i < count && opened < OPENED; i++) {
+      ct_opened *o = s->opened + opened;
+      aim(search, group->ball, ball[i], &o->target);
+      search->kernels->project(&s->group, o);
+      if (o->active == 0) continue;
+      fetch_ahead(search, group->ball, &o->target);
+      opened++;
+    }
+    for (int j = 0; j < opened; j++) estimate_opened(search, s, group->ball, s->opened + j);
+  }
+  s->nodes += (double)count * group->count;
+}
+
+static void reseed_group(const ct_two_frame *search, ct_searcher *s, const ct_ask_group *group,
+                         ct_ask *ask) {
+  for (int i = 0; i < group->count; i++) {
+    if (!ask[i].aside) reseed(search, s, ask + i);
+    set_least(&s->group, ask[i].lane - group->first_lane, ask + i);
+  }
+  set_skips(search, &s->group);
+}
+
+static void finish_ask(const ct_two_frame *search, ct_searcher *s, ct_ask *ask) {
+  size_t q = (size_t)ask->q;
+  if (!ask->aside) drop_below(ask);
+  if (ask->aside) {
+    search->state[q] = CT_QUERY_ASIDE;
+    return;
+  }
+  for (int i = 0; i < ask->estimates; i++) {
+    ct_candidate candidate = {-1, ask->estimate[i].high, -1, ask->estimate[i].position};
+    if (candidate.high < ask->list.least) continue;
+    ct_shortlist_add(&ask->list, &candidate, &ask->asker, &s->scorer);
+  }
+  ct_shortlist_write(&ask->list, &ask->asker, search->queries->self, &s->scorer, search->id + q,
+                     search->dist + q, (size_t)search->queries->count);
+  search->state[q] = CT_QUERY_ANSWERED;
+}
+
+/* The balls of a group in two passes: the rest of the nearest, then all others. */
+static void search_group(const ct_two_frame *search, ct_searcher *s, const ct_ask_group *group,
+                         ct_ask *ask, int met) {
+  const ct_net *net = search->net;
+  const int *near = net->near + (size_t)group->ball * CT_NEAR;
+  int count = 0, highest = 0, stamp = ++s->stamp;
+  for (int i = 0; i < group->count; i++)
+    if (ask[i].asker.limit > highest) highest = ask[i].asker.limit;
+  for (int j = 0; j < CT_NEAR && near[j] >= 0; j++) {
+    s->done_mark[near[j]] = stamp;
+    if (j >= met && net->min_row[near[j]] < highest) s->target[count++] = near[j];
+  }
+  start_group(search, s, group, ask);
+  visit(search, s, group, s->target, count);
+  reseed_group(search, s, group, ask);
+  count = 0;
+  for (int b = 0; b < net->count; b++)
+    if (s->done_mark[b] != stamp && net->min_row[b] < highest) s->target[count++] = b;
+  visit(search, s, group, s->target, count);
+  for (int i = 0; i < group->count; i++) {
+    if (!ask[i].aside) reseed(search, s, ask + i);
+    finish_ask(search, s, ask + i);
+  }
+}
+
+/* ---- units ---- */
+
+static void start_asks(const ct_two_frame *search, ct_searcher *s, int first, int last) {
+  s->asks = 0;
+  for (int g = first; g < last; g++) {
+    const ct_ask_group *group = search->group + g;
+    for (int i = 0; i < group->count; i++) {
+      ct_ask *ask = s->ask + s->asks++;
+      int member = search->asked[group->first + i];
+      ask->q = search->query_of[search->asking->position[member]];
+      ask->lane = member - search->asking->start[group->ball];
+      ask->asker = ct_asker_of(search->net->index, search->queries, ask->q);
+      ask->norm = ct_residual_norm(ask->asker.of, ask->asker.position);
+      ask->estimates = 0;
+      ask->aside = 0;
+      ct_shortlist_start(&ask->list);
+      ct_shortlist_add_self(&ask->list, search->queries, &ask->asker, &s->scorer);
+    }
+  }
+}
+
+static void search_unit(void *task, int unit, int thread) {
+  const ct_two_frame *search = task;
+  ct_searcher *s = search->searcher + thread;
+  int first = search->unit[unit], last = search->unit[unit + 1], met[CT_UNIT_QUERIES], ball = -1;
+  start_asks(search, s, first, last);
+  ct_seed_unit(search, s, first, last, met);
+  ct_ask *ask = s->ask;
+  for (int g = first; g < last; g++) {
+    const ct_ask_group *group = search->group + g;
+    if (group->ball != ball) gather_gram(search->net, group->ball, s->gram);
+    ball = group->ball;
+    search_group(search, s, group, ask, met[g - first]);
+    ask += group->count;
+  }
+}
+
+/* ---- preparation ---- */
+
+/* Finds the member of each open query; queries that no ball holds, or that ask for a row a second
+ * time, are set aside. */
+static ct_status find_asked(ct_two_frame *search, int *count, const ct_run *run) {
+  const ct_members *members = search->asking;
+  const ct_residual_queries *queries = search->queries;
+  int n = members->points->n;
+  CT_NEW(search->query_of, &run->arena, n);
+  CT_NEW(search->asked, &run->arena, members->count);
+  for (int i = 0; i < n; i++) search->query_of[i] = -1;
+  for (int q = 0; q < queries->count; q++) {
+    if (search->state[q] != CT_QUERY_OPEN) continue;
+    ct_asker asker = ct_asker_of(search->net->index, queries, q);
+    if (asker.of->scale[asker.position] <= 0 || search->query_of[asker.position] >= 0)
+      search->state[q] = CT_QUERY_ASIDE;
+    else
+      search->query_of[asker.position] = q;
+  }
+  *count = 0;
+  for (int i = 0; i < members->count; i++)
+    if (search->query_of[members->position[i]] >= 0) search->asked[(*count)++] = i;
+  return CT_OK;
+}
+
+static int lane_of(const ct_two_frame *search, int asked) {
+  int member = search->asked[asked];
+  return member - search->asking->start[search->asking->ball[member]];
+}
+
+static ct_status cut_groups(ct_two_frame *search, int count, const ct_run *run) {
+  const ct_members *members = search->asking;
+  int groups = 0, in_unit = 0;
+  CT_NEW(search->group, &run->arena, count + 1);
+  CT_NEW(search->unit, &run->arena, count + 2);
+  search->units = 0;
+  for (int i = 0; i < count; groups++) {
+    ct_ask_group *group = search->group + groups;
+    int ball = members->ball[search->asked[i]], width = ct_members_width(members, ball);
+    group->ball = ball;
+    group->first = i;
+    group->first_lane = lane_of(search, i) / CT_LANES * CT_LANES;
+    group->lanes = width - group->first_lane;
+    if (group->lanes > CT_GROUP_LANES) group->lanes = CT_GROUP_LANES;
+    int end = group->first_lane + group->lanes;
+    while (i < count && members->ball[search->asked[i]] == ball && lane_of(search, i) < end) i++;
+    group->count = i - group->first;
+    if (in_unit == 0) search->unit[search->units++] = groups;
+    in_unit += group->count;
+    if (in_unit >= UNIT_QUERIES) in_unit = 0;
+  }
+  search->unit[search->units] = groups;
+  return CT_OK;
+}
+
+static ct_status new_searcher(const ct_two_frame *search, ct_searcher *s, const ct_run *run) {
+  const ct_net *net = search->net;
+  size_t balls = (size_t)net->count, t = (size_t)net->frame_size;
+  int capacity = 4 * search->k + 256, widest = 0;
+  for (int b = 0; b < net->count; b++) {
+    int width = ct_members_width(&net->members, b);
+    widest = width > widest ? width : widest;
+  }
+  memset(s, 0, sizeof *s);
+  CT_TRY(ct_scorer_new(&s->scorer, net->index, search->k, capacity, run));
+  for (int i = 0; i < CT_UNIT_QUERIES; i++) {
+    CT_NEW(s->ask[i].list.entry, &run->arena, capacity);
+    s->ask[i].list.capacity = capacity;
+    CT_NEW(s->ask[i].estimate, &run->arena, search->crowd + 1);
+  }
+  s->near_cap = 1024 + 4 * search->k;
+  size_t near = (size_t)CT_PANEL * (size_t)s->near_cap + CT_TILE_ROWS;
+  CT_NEW(s->near_position, &run->arena, near);
+  CT_NEW(s->near_ball, &run->arena, near);
+  CT_NEW(s->near_c, &run->arena, near * CT_PANEL);
+  CT_NEW(s->near_size, &run->arena, near);
+  CT_NEW(s->near_value, &run->arena, near + 1);
+  CT_NEW(s->near_candidate, &run->arena, near);
+  CT_NEW(s->near_mark, &run->arena, balls);
+  CT_NEW(s->done_mark, &run->arena, balls);
+  memset(s->near_mark, 0, balls * sizeof *s->near_mark);
+  memset(s->done_mark, 0, balls * sizeof *s->done_mark);
+  CT_TRY(ct_panel_new(&s->panel, net->pairs.rank, net->pairs.dim, &run->arena));
+  CT_NEW(s->work, &run->arena, ct_pairs_work(&net->pairs, CT_TILE));
+  CT_NEW(s->gram, &run->arena, balls * t);
+  CT_NEW(s->opened, &run->arena, OPENED);
+  for (int i = 0; i < OPENED; i++) CT_NEW(s->opened[i].y, &run->arena, t * CT_GROUP_LANES);
+  CT_NEW(s->hit, &run->arena, (size_t)4 * (size_t)widest);
+  CT_NEW(s->target, &run->arena, balls);
+  CT_NEW(s->value, &run->arena, (size_t)capacity + (size_t)search->crowd + 1);
+  return CT_OK;
+}
+
+ct_status ct_two_frame_search(const ct_net *net, const ct_members *asking,
+                              const ct_residual_queries *queries, int k, unsigned char *state, int *id,
+                              double *dist, double done, double share, ct_stats *stats,
+                              const ct_run *run) {
+  ct_two_frame search;
+  int count;
+  memset(&search, 0, sizeof search);
+  search.net = net;
+  search.asking = asking;
+  search.queries = queries;
+  search.kernels = ct_frame_kernels_of(run->simd, net->frame_size);
+  search.k = k;
+  search.crowd = net->index->n / CROWD_SHARE;
+  if (search.crowd > CROWD_MOST) search.crowd = CROWD_MOST;
+  if (search.crowd < 8 * k + 512) search.crowd = 8 * k + 512;
+  search.state = state;
+  search.id = id;
+  search.dist = dist;
+  CT_TRY(find_asked(&search, &count, run));
+  CT_TRY(cut_groups(&search, count, run));
+  CT_NEW(search.searcher, &run->arena, run->threads);
+  for (int i = 0; i < run->threads; i++) CT_TRY(new_searcher(&search, search.searcher + i, run));
+  CT_TRY(ct_rounds_run(search_unit, &search, search.units, 1, done, share, run));
+  for (int i = 0; i < run->threads; i++) {
+    const ct_searcher *s = search.searcher + i;
+    stats->products += s->products;
+    stats->evaluations += s->scorer.evaluations;
+    stats->nodes += s->nodes;
+  }
+  return CT_OK;
+}

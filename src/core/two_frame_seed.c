@@ -1,0 +1,224 @@
+/* Seeds: every query meets the points of the balls nearest to its own, packed 24 queries a panel with
+ * the points of all their near balls. These are exact values but for the rounding that is known, so
+ * the k-th largest less its error is a first bound, about as good as it can be: the k nearest are mostly
+ * among these points. */
+
+#include "two_frame_work.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Points that a query should meet: enough that the k-th of them is a good bound; twice as many
+ * products save less than they cost (measured on three columns, k = 50: 160 is best). */
+#define NEAR_POINTS 160
+#define NEAR_PER_K 2
+
+static const int *rows_of_ball(const ct_two_frame *search, int b) {
+  return search->net->members.row + search->net->members.start[b];
+}
+
+static int ball_size(const ct_two_frame *search, int b) {
+  return search->net->members.start[b + 1] - search->net->members.start[b];
+}
+
+/* How many members of a ball have rows below limit. */
+int ct_rows_below(const int *row, int count, int limit) {
+  int low = 0, high = count;
+  while (low < high) {
+    int middle = low + (high - low) / 2;
+    if (row[middle] < limit) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/* How many of a ball's nearest balls its queries meet. With limits the count is for the first and the
+ * middle query: members ascend by row, and so do the limits of predecessors. */
+static int near_balls(const ct_two_frame *search, const ct_searcher *s, const ct_ask_group *group,
+                      int first_ask) {
+  const int *near = search->net->near + (size_t)group->ball * CT_NEAR;
+  int want = NEAR_PER_K * search->k > NEAR_POINTS ? NEAR_PER_K * search->k : NEAR_POINTS;
+  int least = search->k + 8, met_first = 0, met_middle = 0, met = 0, j = 0;
+  int first = s->ask[first_ask].asker.limit, middle = s->ask[first_ask + group->count / 2].asker.limit;
+  for (; j < CT_NEAR && near[j] >= 0 && (met_first < least || met_middle < want); j++) {
+    const int *row = rows_of_ball(search, near[j]);
+    int size = ball_size(search, near[j]);
+    met += size;
+    if (met > s->near_cap) break;
+    met_first += search->queries->limit ? ct_rows_below(row, size, first) : size;
+    met_middle += search->queries->limit ? ct_rows_below(row, size, middle) : size;
+  }
+  return j;
+}
+
+/* Adds the members of a ball that are below the limit. */
+static int add_ball(const ct_two_frame *search, ct_searcher *s, int b, int limit, int count) {
+  const ct_members *members = &search->net->members;
+  int size = ball_size(search, b);
+  if (search->queries->limit) size = ct_rows_below(rows_of_ball(search, b), size, limit);
+  for (int i = 0; i < size; i++) {
+    s->near_position[count + i] = members->position[members->start[b] + i];
+    s->near_ball[count + i] = b;
+  }
+  return count + size;
+}
+
+static void measure_near(const ct_two_frame *search, ct_searcher *s, int first_ask, int lanes,
+                         int count) {
+  int position[CT_PANEL];
+  for (int l = 0; l < lanes; l++) position[l] = s->ask[first_ask + l].asker.position;
+  ct_panel_pack(&s->panel, s->ask[first_ask].asker.of, position, lanes);
+  for (int i = 0; i < count; i += CT_TILE_ROWS) {
+    ct_pair_rows rows;
+    int at[CT_TILE_ROWS];
+    for (int u = 0; u < CT_TILE_ROWS; u++) at[u] = s->near_position[i + u < count ? i + u : i];
+    ct_pair_rows_at(&rows, search->net->index, at);
+    ct_pairs_tile(&search->net->pairs, &s->panel, &rows, s->near_c + (size_t)i * CT_PANEL, s->work);
+  }
+  s->products += (double)count * lanes;
+}
+
+/* |rho| of one query's points, -1 for those that are no candidates, rounded towards 0 or not: a first
+ * sieve, the bounds come later. Returns the number of candidates. */
+static int sizes_of_lane(const ct_two_frame *search, ct_searcher *s, const ct_ask *ask, int lane,
+                         int count) {
+  const ct_residual *index = search->net->index;
+  double own = ask->asker.of->scale[ask->asker.position];
+  int candidates = 0;
+  for (int i = 0; i < count; i++) {
+    int x = s->near_position[i];
+    s->near_size[i] = (float)(fabs(s->near_c[(size_t)i * CT_PANEL + (size_t)lane]) *
+                              (own * index->scale[x]));
+  }
+  for (int i = 0; i < count; i++) {
+    int row = index->row[s->near_position[i]];
+    if (row == ask->asker.row || row >= ask->asker.limit) s->near_size[i] = -1;
+    else candidates++;
+  }
+  return candidates;
+}
+
+static float kth_largest(float *value, int count, int k) {
+  int low = 0, high = count - 1, nth = k - 1;
+  while (low < high) {
+    float pivot = value[low + (high - low) / 2];
+    int i = low, j = high;
+    while (i <= j) {
+      while (value[i] > pivot) i++;
+      while (value[j] < pivot) j--;
+      if (i > j) break;
+      float swap = value[i];
+      value[i++] = value[j];
+      value[j--] = swap;
+    }
+    if (nth <= j) high = j;
+    else if (nth >= i) low = i;
+    else break;
+  }
+  return value[nth];
+}
+
+/* The k-th largest size. guess: a value that probably has k above it; then only those are selected
+ * from. */
+static float kth_size(ct_searcher *s, int count, int k, float guess) {
+  int above = 0;
+  for (int i = 0; i < count; i++) {
+    s->near_value[above] = s->near_size[i];
+    above += s->near_size[i] >= guess;
+  }
+  if (above < k) {
+    above = 0;
+    for (int i = 0; i < count; i++) {
+      s->near_value[above] = s->near_size[i];
+      above += s->near_size[i] >= 0;
+    }
+  }
+  return kth_largest(s->near_value, above, k);
+}
+
+static ct_candidate bounds_of(const ct_two_frame *search, const ct_searcher *s, const ct_ask *ask,
+                              int lane, int i) {
+  int x = s->near_position[i];
+  double c = s->near_c[(size_t)i * CT_PANEL + (size_t)lane], size = fabs(c);
+  double scales = ask->asker.of->scale[ask->asker.position] * search->net->index->scale[x];
+  double error = ct_pair_error(&search->net->pairs, c, ask->norm * search->net->norm[x]);
+  ct_candidate candidate = {(size - error) * scales - 2e-15, (size + error) * scales + 2e-15, -1, x};
+  if (candidate.low > 1 - 2e-15) candidate.low = 1 - 2e-15;
+  return candidate;
+}
+
+/* Raises the query's bound to the least that k near points surely reach, and enters those points of its
+ * own group's near balls that may reach it: others its group meets again. Returns the k-th size. */
+static float seed_lane(const ct_two_frame *search, ct_searcher *s, ct_ask *ask, int lane, int count,
+                       float guess) {
+  int candidates = sizes_of_lane(search, s, ask, lane, count);
+  float kth = candidates >= search->k ? kth_size(s, count, search->k, guess) : 0;
+  double own = search->net->noise_unit * ask->asker.of->scale[ask->asker.position], least = 2;
+  float sieve = kth * (1 - 1e-6f) - 2 * (float)(own * s->near_noise);
+  int kept = 0;
+  for (int i = 0; i < count; i++) {
+    if (s->near_size[i] < sieve || s->near_size[i] < 0) continue;
+    ct_candidate candidate = bounds_of(search, s, ask, lane, i);
+    if (s->near_size[i] >= kth && candidate.low < least) least = candidate.low;
+    if (s->done_mark[s->near_ball[i]] == s->stamp) s->near_candidate[kept++] = candidate;
+  }
+  if (candidates >= search->k && least > ask->list.least) ask->list.least = least;
+  for (int i = 0; i < kept; i++)
+    if (s->near_candidate[i].high >= ask->list.least)
+      ct_shortlist_add(&ask->list, s->near_candidate + i, &ask->asker, &s->scorer);
+  return kth;
+}
+
+/* Near balls of the groups that have queries among lanes first_ask .. + lanes, met together. */
+static int gather_near(const ct_two_frame *search, ct_searcher *s, int first, const int *group_of,
+                       int first_ask, int lanes, const int *wanted) {
+  int count = 0, limit = 0, stamp = ++s->stamp;
+  for (int l = 0; l < lanes; l++)
+    if (s->ask[first_ask + l].asker.limit > limit) limit = s->ask[first_ask + l].asker.limit;
+  for (int g = group_of[first_ask]; g <= group_of[first_ask + lanes - 1]; g++) {
+    const int *near = search->net->near + (size_t)search->group[first + g].ball * CT_NEAR;
+    for (int j = 0; j < wanted[g]; j++) {
+      if (s->near_mark[near[j]] == stamp) continue;
+      s->near_mark[near[j]] = stamp;
+      count = add_ball(search, s, near[j], limit, count);
+    }
+  }
+  return count;
+}
+
+static void largest_near_noise(const ct_two_frame *search, ct_searcher *s, int count) {
+  double largest = 0;
+  for (int i = 0; i < count; i++) {
+    double scale = search->net->index->scale[s->near_position[i]];
+    largest = scale > largest ? scale : largest;
+  }
+  s->near_noise = largest * search->net->noise_unit;
+}
+
+static void mark_own(const ct_two_frame *search, ct_searcher *s, const ct_ask_group *group, int wanted) {
+  const int *near = search->net->near + (size_t)group->ball * CT_NEAR;
+  s->stamp++;
+  for (int j = 0; j < wanted; j++) s->done_mark[near[j]] = s->stamp;
+}
+
+void ct_seed_unit(const ct_two_frame *search, ct_searcher *s, int first, int last, int *wanted) {
+  int group_of[CT_UNIT_QUERIES], at = 0;
+  for (int g = 0; g < last - first; g++) {
+    const ct_ask_group *group = search->group + first + g;
+    wanted[g] = near_balls(search, s, group, at);
+    for (int i = 0; i < group->count; i++) group_of[at++] = g;
+  }
+  for (int a = 0; a < s->asks; a += CT_PANEL) {
+    int lanes = s->asks - a < CT_PANEL ? s->asks - a : CT_PANEL, marked = -1;
+    int count = gather_near(search, s, first, group_of, a, lanes, wanted);
+    float guess = 0;
+    measure_near(search, s, a, lanes, count);
+    largest_near_noise(search, s, count);
+    for (int l = 0; l < lanes; l++) {
+      int g = group_of[a + l];
+      if (g != marked) mark_own(search, s, search->group + first + g, wanted[g]);
+      marked = g;
+      guess = 0.93f * seed_lane(search, s, s->ask + a + l, l, count, guess);
+    }
+  }
+}
