@@ -14,14 +14,16 @@ install_covertree "$scratch/library"
 
 r_tests() {
   NOT_CRAN=true TESTTHAT_MAX_FAILS=Inf R_LIBS="$scratch/library${R_LIBS:+:$R_LIBS}" Rscript -e '
+    reporter <- testthat::ProgressReporter$new(update_interval = Inf)
     results <- testthat::test_dir("tests/testthat", package = "covertree", load_package = "installed",
-                                  reporter = "progress", stop_on_failure = FALSE)
-    results <- as.data.frame(results)
-    failed <- sum(results$failed) + sum(results$error)
-    cat(sep = "", sum(results$passed), " passed, ", failed, " failed, ", sum(results$skipped), " skipped\n")
+                                  reporter = reporter, stop_on_failure = FALSE)
+    outcome <- unlist(lapply(results, function(test) lapply(test$results, function(x) class(x)[1])))
+    count <- function(...) sum(outcome %in% paste0("expectation_", c(...)))
+    failed <- count("failure", "error")
+    cat(count("success"), " passed, ", failed, " failed, ", count("skip"), " skipped\n", sep = "")
     quit(status = failed > 0)'
 }
 
 step "R tests" r_tests
-step "C tests" make --no-print-directory -C tests/core check BUILD="$scratch/core"
+step "C tests" make -s -C tests/core check BUILD="$scratch/core"
 total

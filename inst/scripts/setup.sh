@@ -100,17 +100,16 @@ install_covertree() {
 
 # ---- counting ----
 
-# step NAME COMMAND...: runs tests whose last line is "N passed, N failed"; a command without such a line
+# step NAME COMMAND...: runs tests that end with the line "N passed, N failed"; a command without such a line
 # is one test, and so is one that fails although it counted no failure.
 step() {
   local status=0 counts
   echo "== $1"
   "${@:2}" 2>&1 </dev/null | tee "$scratch/output" || status=$?
-  counts=$(tail -n 1 "$scratch/output" | grep -E '^[0-9]+ passed, [0-9]+ failed' || true)
-  if [ "$status" -ne 0 ]; then
-    [[ $counts =~ [1-9][0-9]*\ failed ]] || counts="0 passed, 1 failed"
-  fi
-  echo "${counts:-1 passed, 0 failed}" >>"$scratch/counts"
+  counts=$(grep -E '^[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$' "$scratch/output" | tail -n 1 || true)
+  [ "$status" -ne 0 ] || counts=${counts:-1 passed, 0 failed}
+  [ "$status" -eq 0 ] || [[ $counts =~ [1-9][0-9]*\ failed ]] || counts="0 passed, 1 failed"
+  echo "$counts" >>"$scratch/counts"
 }
 
 # The sum of all steps, as the last line and the exit status.
