@@ -15,7 +15,8 @@
  *               all its descendants', so the rows < i are a tree again for every i
  *   levels      level[pos] < level[q]; CT_LEVEL_DUPLICATE for points at distance 0 of their parent
  *   covering    parent_distance[pos] = d(pos, q) <= 2^(level[pos] + 1), and <= 2^level[q] below the root
- *   separation  d(a, b) > 2^min(level[a], level[b]) for siblings, and parent_distance[pos] > 2^level[pos]
+ *   separation  parent_distance[pos] > 2^level[pos]; d(a, b) > 2^level[a] for siblings with level[a] <= level[b],
+ *               unless level[a] < level[b] and a's row is the earlier (it may not be the child of a later one)
  *   radius      radius[pos] = the largest distance to a descendant, 0 for a leaf */
 typedef struct {
   int n;

@@ -135,10 +135,14 @@ static int level_broken(check *c, int node) {
   return 0;
 }
 
+/* Two siblings must be farther apart than the lower of their levels reaches, unless that one's row is the
+ * earlier: it was covered before the other became a centre, and may not be the child of a later row. */
 static int sibling_broken(check *c, int a, int b, double d) {
-  int la = c->tree->level[a], lb = c->tree->level[b];
-  int level = la < lb ? la : lb;
-  if (level == CT_LEVEL_DUPLICATE || d > ct_level_reach(level) - tolerance(c, d)) return 0;
+  const ct_tree *t = c->tree;
+  int low = t->level[a] < t->level[b] ? a : b, high = low == a ? b : a;
+  if (t->level[low] == CT_LEVEL_DUPLICATE) return 0;
+  if (t->level[low] < t->level[high] && t->point[low] < t->point[high]) return 0;
+  if (d > ct_level_reach(t->level[low]) - tolerance(c, d)) return 0;
   return broken(c, b, "siblings are farther apart than the level below reaches");
 }
 

@@ -11,7 +11,7 @@ test_that("the tree is the same for every number of threads", {
   x <- matrix(rnorm(60000), ncol = 3)
   one <- cover_tree(x, threads = 1)
   for (threads in c(2, 3, 7)) {
-    more <- .Call(covertree:::C_ffi_tree_build, x, metric_euclidean(), TRUE, list(threads = threads, progress = FALSE))
+    more <- covertree:::add_tree(one, list(threads = threads, progress = FALSE))
     expect_identical(more$tree, one$tree)
   }
 })
