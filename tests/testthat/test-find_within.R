@@ -4,7 +4,7 @@ test_that("all neighbours within a radius equal brute force", {
     n <- sample(c(1, 30, 120), 1)
     x <- data_for(metric, kind, n, d)
     tree <- cover_tree(x, metric, threads = 1)
-    some <- oracle_knn(tree$metric, x, 1, x[1, , drop = FALSE], own = 1)$distance
+    some <- oracle_knn(tree$metric, x, 1, x[1, , drop = FALSE], own = 1)$distance[1]
     radius <- if (is.na(some)) 1 else 1.5 * some
     found <- find_within(tree, radius = radius, threads = 2)
     truth <- oracle_within(tree$metric, x, radius, own = seq_len(n))
