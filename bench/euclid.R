@@ -20,8 +20,8 @@ nanoflann <- local({
   file.copy(file.path(here, "nanoflann.cpp"), folder)
   old <- setwd(folder)
   on.exit(setwd(old))
-  writeLines("PKG_CXXFLAGS = -O3 -std=c++11", "Makevars")
-  status <- system2(file.path(R.home("bin"), "R"), c("CMD", "SHLIB", "nanoflann.cpp"), stdout = FALSE, stderr = FALSE)
+  status <- system2(file.path(R.home("bin"), "R"), c("CMD", "SHLIB", "nanoflann.cpp"), stdout = FALSE, stderr = FALSE,
+                    env = "MAKEFLAGS=CXXFLAGS=-O3")
   if (status == 0) getNativeSymbolInfo("nanoflann_knn", dyn.load(paste0("nanoflann", .Platform$dynlib.ext)))
 })
 have <- function(p) requireNamespace(p, quietly = TRUE)
@@ -62,6 +62,6 @@ for (w in work) {
   cat(sprintf("\n## n = %d, d = %d, k = %d, %.0f points scanned a query\n", n, w$d, w$k, stats$evaluations / n))
   show_table(lapply(names(calls), function(name) list(
     search = name, seconds = round(result$seconds[[name]], 3),
-    "of nanoflann" = round(result$seconds[[name]] / (result$seconds["nanoflann"] %||% NA), 2),
+    "of nanoflann" = round(result$seconds[[name]] / unname(result$seconds["nanoflann"]), 2),
     recall = round(recall_of(index_of(result$value[[name]], w$k), x, w$k, rows), 4))))
 }

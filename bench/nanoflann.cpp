@@ -1,11 +1,15 @@
 // All nearest neighbours by nanoflann, for comparison: build and search, one thread, queries in row order.
 // Called by euclid.R; compiled by `R CMD SHLIB` there. Needs <nanoflann.hpp> (Debian: libnanoflann-dev).
-#include <R.h>
-#include <Rinternals.h>
+#include <nanoflann.hpp>
+
 #include <chrono>
 #include <cmath>
-#include <nanoflann.hpp>
 #include <vector>
+
+#define STRICT_R_HEADERS
+#define R_NO_REMAP
+#include <R.h>
+#include <Rinternals.h>
 
 template <int D>
 struct Cloud {
@@ -19,7 +23,7 @@ struct Cloud {
 template <int D>
 static double search(const double *x, size_t n, size_t k, int *id, double *dist) {
   using Metric = nanoflann::L2_Simple_Adaptor<double, Cloud<D>>;
-  using Tree = nanoflann::KDTreeSingleIndexAdaptor<Metric, Cloud<D>, D>;
+  using Tree = nanoflann::KDTreeSingleIndexAdaptor<Metric, Cloud<D>, D, unsigned int>;
   auto start = std::chrono::steady_clock::now();
   Cloud<D> cloud;
   cloud.x.resize(n * D);
@@ -27,7 +31,7 @@ static double search(const double *x, size_t n, size_t k, int *id, double *dist)
     for (int c = 0; c < D; c++) cloud.x[i * D + c] = x[i + c * n];
   Tree tree(D, cloud, nanoflann::KDTreeSingleIndexAdaptorParams(10));
   tree.buildIndex();
-  std::vector<typename Tree::IndexType> found(k + 1);
+  std::vector<unsigned int> found(k + 1);
   std::vector<double> sq(k + 1);
   for (size_t i = 0; i < n; i++) {
     tree.knnSearch(&cloud.x[i * D], k + 1, found.data(), sq.data());
