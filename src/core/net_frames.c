@@ -277,8 +277,9 @@ static double unexplained(double own, const coordinates *at, const double *rho, 
 }
 
 /* |u|^2 = (k(0) - |V|^2) / p: 1 but for a nugget in p. */
-static double own_norm(const ct_residual *points, int i) {
-  double norm = ct_residual_norm(points, i), scale = points->scale[i];
+static double own_norm(const ct_net *net, const ct_residual *points, int i) {
+  double norm = points == net->index ? net->norm[i] : ct_residual_norm(points, i);
+  double scale = points->scale[i];
   return (points->covariance->variance - norm * norm) * scale * scale;
 }
 
@@ -328,7 +329,7 @@ static void ball_coordinates(void *task, int b, int thread) {
     store(members, &here, t, block, ld, lane);
     double noise = net->noise_unit * members->points->scale[x];
     double doubt = noise + (double)members->alpha_sum[at] * net->frame_noise[b];
-    double own = own_norm(members->points, x);
+    double own = own_norm(net, members->points, x);
     double left = unexplained(own, &here, rho, G, t), give = doubt * doubt;
     if (left < -give || own > LARGEST_NORM + noise * noise || !(give < 1e6)) f->unsound[thread]++;
     members->noise[at] = (float)(noise * UP);

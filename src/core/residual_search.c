@@ -16,10 +16,9 @@ static ct_status measure_noise(ct_net *net, const ct_residual *index, const ct_r
   ct_pairs pairs;
   ct_pairs_init(&pairs, index, run->simd);
   CT_NEW(net->norm, &run->arena, index->n);
-  for (int i = 0; i < index->n; i++) {
-    net->norm[i] = ct_residual_norm(index, i);
-    largest = net->norm[i] > largest ? net->norm[i] : largest;
-  }
+#pragma omp parallel for num_threads(run->threads) schedule(static)
+  for (int i = 0; i < index->n; i++) net->norm[i] = ct_residual_norm(index, i);
+  for (int i = 0; i < index->n; i++) largest = net->norm[i] > largest ? net->norm[i] : largest;
   for (int i = 0; points && i < points->n; i++) {
     double norm = ct_residual_norm(points, i);
     largest = norm > largest ? norm : largest;

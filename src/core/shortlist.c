@@ -30,6 +30,7 @@ ct_status ct_scorer_new(ct_scorer *scorer, const ct_residual *index, int k, int 
   CT_NEW(scorer->position, &run->arena, capacity);
   CT_NEW(scorer->t, &run->arena, capacity);
   CT_NEW(scorer->value, &run->arena, capacity);
+  CT_NEW(scorer->spare, &run->arena, capacity);
   CT_NEW(scorer->work, &run->arena, index->covariance->work_size + 1);
   CT_NEW(scorer->mark, &run->arena, index->n);
   memset(scorer->mark, 0, (size_t)index->n * sizeof *scorer->mark);
@@ -106,26 +107,44 @@ static int before(const ct_candidate *a, const ct_candidate *b, const int *row) 
   return a->dist < b->dist || (a->dist == b->dist && row[a->position] < row[b->position]);
 }
 
-static void sift(ct_candidate *heap, int root, int count, const int *row) {
-  ct_candidate moved = heap[root];
-  for (int child = 2 * root + 1; child < count; child = 2 * root + 1) {
-    if (child + 1 < count && before(heap + child, heap + child + 1, row)) child++;
-    if (!before(&moved, heap + child, row)) break;
-    heap[root] = heap[child];
-    root = child;
+/* Runs of so many are sorted by insertion. */
+#define RUN 8
+
+static void insert_run(ct_candidate *entry, int count, const int *row) {
+  for (int i = 1; i < count; i++) {
+    ct_candidate moved = entry[i];
+    int j = i;
+    for (; j > 0 && before(&moved, entry + j - 1, row); j--) entry[j] = entry[j - 1];
+    entry[j] = moved;
   }
-  heap[root] = moved;
 }
 
-/* Heap sort: in place, and no input makes it slow. */
-static void sort_by_distance(ct_candidate *entry, int count, const int *row) {
-  for (int root = count / 2 - 1; root >= 0; root--) sift(entry, root, count, row);
-  for (int last = count - 1; last > 0; last--) {
-    ct_candidate top = entry[0];
-    entry[0] = entry[last];
-    entry[last] = top;
-    sift(entry, 0, last, row);
+static void merge(const ct_candidate *a, int a_count, const ct_candidate *b, int b_count,
+                  ct_candidate *out, const int *row) {
+  while (a_count > 0 && b_count > 0) {
+    if (before(b, a, row)) *out++ = *b++, b_count--;
+    else *out++ = *a++, a_count--;
   }
+  memcpy(out, a, (size_t)a_count * sizeof *out);
+  memcpy(out + a_count, b, (size_t)b_count * sizeof *out);
+}
+
+/* Merge sort, bottom up. */
+static void sort_by_distance(ct_candidate *entry, int count, ct_candidate *spare, const int *row) {
+  ct_candidate *from = entry, *to = spare;
+  for (int first = 0; first < count; first += RUN)
+    insert_run(entry + first, count - first < RUN ? count - first : RUN, row);
+  for (int run = RUN; run < count; run *= 2) {
+    for (int first = 0; first < count; first += 2 * run) {
+      int left = count - first < run ? count - first : run;
+      int right = count - first - left < run ? count - first - left : run;
+      merge(from + first, left, from + first + left, right, to + first, row);
+    }
+    ct_candidate *swap = from;
+    from = to;
+    to = swap;
+  }
+  if (from != entry) memcpy(entry, from, (size_t)count * sizeof *entry);
 }
 
 /* The list stays full when more candidates than fit cannot be told apart by bounds, such as masses of
@@ -136,7 +155,7 @@ static void make_room(ct_shortlist *list, const ct_asker *asker, ct_scorer *scor
   ct_shortlist_score(list, asker, scorer);
   ct_shortlist_reduce(list, scorer);
   if (list->count <= scorer->k) return;
-  sort_by_distance(list->entry, list->count, scorer->index->row);
+  sort_by_distance(list->entry, list->count, scorer->spare, scorer->index->row);
   list->count = scorer->k;
 }
 
@@ -165,7 +184,7 @@ void ct_shortlist_write(ct_shortlist *list, const ct_asker *asker, int self, ct_
   int k = scorer->k;
   ct_shortlist_reduce(list, scorer);
   ct_shortlist_score(list, asker, scorer);
-  sort_by_distance(list->entry, list->count, row);
+  sort_by_distance(list->entry, list->count, scorer->spare, row);
   int found = nearer_than_one(list, k);
   int mark = ++scorer->marks;
   for (int i = 0; i < found; i++) {

@@ -41,11 +41,12 @@ typedef struct {
   const ct_residual *index;
   ct_simd simd;
   int k;
-  int capacity;       /* of the lists, and of the three arrays below */
+  int capacity;       /* of the lists, and of the four arrays below */
   double evaluations; /* counted */
   int *position;
   double *t;
   double *value;
+  ct_candidate *spare;
   double *work; /* of ct_residual_t() */
   int *mark;    /* one per row, see ct_shortlist_write(); 0 at first */
   int marks;

@@ -1,3 +1,69 @@
+/* The two-frame search: exact nearest neighbours by residual correlation without measuring most pairs.
+ *
+ * Setting. The residual process has a feature vector u_i for every point, <u_i, u_j> = rho_ij. The net
+ * gives every ball a frame of t centres, those most correlated with its own. Let q lie in a ball with
+ * frame A, x in one with frame B. Write
+ *
+ *   p_q = sum_k alpha_k u_{A_k},         e_q = u_q - p_q,
+ *   f_i = sum_k M_ik u_{B_k},            p_x = sum_i w_i f_i,          e_x = u_x - p_x,
+ *   y_i = <e_q, f_i> = sum_k M_ik [rho(q, B_k) - sum_l alpha_l rho(A_l, B_k)].
+ *
+ * Then, whatever alpha, w and M are,
+ *
+ *   rho(q, x) = sum_k alpha_k rho(A_k, x) + sum_i y_i w_i + <e_q, e_x>.                           (1)
+ *
+ * The first two sums are the estimate: t entries of the table for x, y once for q and B. With alpha and w
+ * near the coefficients of the orthogonal projections, e_q and e_x are small, and the last term is a
+ * product of two small numbers: at most rest_q r_x, r_x = |e_x|, rest_q = the norm of the part of e_q
+ * outside the span of frame B. This bound is far stronger than any that triangle inequalities give, where
+ * the residuals add up. For a whole ball, |w_q| reach + |y| max |w_x| + rest_q max r_x bounds |rho|, with
+ * reach[A, B] = max over x in B of |M_A rho(A, x)|: far balls are rejected with one small product.
+ *
+ * Course. Groups of queries of one ball are answered together. Seeds (two_frame_seed.c) give a first
+ * lower bound of the k-th |rho|. Pass one visits the rest of the 32 nearest balls, then the best
+ * estimates are scored by the canonical routine, which raises the bound; pass two visits all other balls;
+ * the best estimates are scored again; whatever then still reaches the bound is scored at the end.
+ *
+ * Rounding. Nothing below is assumed about alpha, w, M beyond their stored floats: (1) is an identity in
+ * them. What is not exact is this, and each part is bounded where it arises:
+ *
+ *  (a) Measured correlations. Any c of the pair engine or of ct_residual_t() is off by at most E,
+ *      ct_pair_error_bound() at the largest |V|^2. So a measured rho_ij is off by at most
+ *      E scale_i scale_j =: noise_i noise_j: noise is what limits ill-conditioned data, where p is 1e-6
+ *      or less, and it is carried point by point.
+ *  (b) The process. That u_i exist, that is that the rho_ij are correlations, holds for V from an exact
+ *      factor. The rows of V come from a rounded one: the factor is that of K_uu + jitter + a symmetric
+ *      error smaller than the jitter, which leaves a process, and solving for a row adds an error that
+ *      is taken to be at most 1e-12 |V_i|. So E includes 2e-12 max |V|^2, and is doubled. V of other
+ *      origin may belong to no process at all; then (1) still holds but norms mean nothing. Every
+ *      member's |e_x|^2 is computed as |u|^2 - 2 alpha . rho + alpha' G alpha in doubles, and
+ *      |u|^2 = (k(0) - |V|^2) / p: if one is below 0, or |u|^2 above 1, by more than noise, the net counts
+ *      as unsound and the scan answers instead.
+ *  (c) Norms. |e_x|^2 from measured rho_ij is off by at most (noise_x + sum |alpha_k| noise_{A_k})^2, as
+ *      for any quadratic form with such errors; r_x includes it, and 1.2e-7 sum |alpha_k| for alpha
+ *      being stored in floats, so r_x serves in both roles.
+ *  (d) Orthogonality. Let H = M G M' be the Gram matrix of the f_i and |H - I| <= stretch (computed in
+ *      doubles from the rounded M, plus noise). Then |P_B e_q|^2 >= |y|^2 / (1 + stretch), so
+ *      rest_q^2 <= r_q^2 - |y|^2 / (1 + stretch). And e_x is not quite orthogonal to the frame:
+ *      <e_x, f_i> = <u_x, f_i> - (H w)_i, of norm at most the rounding of w, the noise of <u_x, f_i>,
+ *      and stretch |w|, together eta_B after division by sqrt(1 - stretch). It adds r_q eta_B.
+ *  (e) y. One bracket in y is off by the table's error, the roundings of t + 1 floats of size at most
+ *      1 + sum |alpha|, and noise: doubt_q. M lifts it by at most lift_B = sqrt(t) |M|, and the rounded
+ *      product with M adds t + 1 roundings of terms that lift bounds in the same way. So y is known to
+ *      doubt_q lift_B: |y| counts less by that in rest_q, and the estimate is off by that times |w_x|.
+ *  (f) The estimate's own sums: sum |alpha| times the table's error, 2 t + 6 roundings of terms that add
+ *      up to sum |alpha| + 2, and 1e-6 for the dozen operations on thresholds: slack_q. Noise of the
+ *      table and of the canonical rho that is to be bounded: (noise_q + sum |alpha| noise_A) noise_x,
+ *      noise_x at most the ball's largest.
+ *
+ * So a point is rejected only if |estimate| + rest_q r_x < least - slack_q - doubt_q lift_B max |w| -
+ * (noise_q + sum |alpha| noise_A) max noise_x - r_q eta_B, least being a proved lower bound of the k-th
+ * canonical |rho|, rounded down. With p of 1e-9 and less all of this may exceed 1: then nothing is
+ * rejected, the query collects more candidates than it may, and the scan answers it.
+ *
+ * Everything else (which centres, which frame, which ball a point is in, the seeds, the order of
+ * visits) affects speed only. */
+
 #include "canonical.h"
 
 #include "two_frame_work.h"
@@ -284,7 +350,8 @@ static void start_asks(const ct_two_frame *search, ct_searcher *s, int first, in
       ask->q = search->query_of[search->asking->position[member]];
       ask->lane = member - search->asking->start[group->ball];
       ask->asker = ct_asker_of(search->net->index, search->queries, ask->q);
-      ask->norm = ct_residual_norm(ask->asker.of, ask->asker.position);
+      ask->norm = search->queries->points ? ct_residual_norm(ask->asker.of, ask->asker.position)
+                                          : search->net->norm[ask->asker.position];
       ask->estimates = 0;
       ask->aside = 0;
       ct_shortlist_start(&ask->list);
