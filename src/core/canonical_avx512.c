@@ -16,7 +16,7 @@
 
 #define CT_LANES 8
 #define VSQRT(v) ((vec)_mm512_sqrt_pd((__m512d)(v)))
-#define DOT_ROWS 8
+#define DOT_ROWS 4
 #define PANEL_VECTORS 3
 #define STRIP 8
 

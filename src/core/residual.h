@@ -21,7 +21,7 @@
 
 #define CT_EXPLAINED 1e-10
 
-/* Rows of V are padded with zeros to a multiple of this many doubles. */
+/* Rows of V are padded with zeros to ct_residual_stride() doubles, a multiple of this many. */
 #define CT_V_LANES 8
 
 typedef struct {
@@ -29,7 +29,7 @@ typedef struct {
   int n;
   int dim;              /* embedded coordinates */
   int rank;             /* inducing points, columns of V; may be 0 */
-  int stride;           /* doubles from one row of V to the next: rank rounded up to CT_V_LANES */
+  int stride;           /* doubles from one row of V to the next: ct_residual_stride(rank) */
   const double *x;      /* n * dim: embedded coordinates, a point after the other */
   const double *V;      /* n * stride; quickest when aligned to 64 bytes */
   const double *p;      /* n: residual variances, >= 0 */
@@ -38,7 +38,7 @@ typedef struct {
   const int *position;  /* n: its inverse */
 } ct_residual;
 
-/* stride of a rank. */
+/* stride of a rank: the next multiple of CT_V_LANES, or one more. */
 int ct_residual_stride(int rank);
 
 /* scale[i] from p[i]; returns the number of explained points. */
