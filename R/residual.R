@@ -182,7 +182,7 @@ residual_fault <- function(tree, n) {
   }
   rank <- part$rank
   if (!is.integer(rank) || length(rank) != 1 || is.na(rank) || rank < 0) return("`residual$rank` is not a whole number")
-  if (rank > 0 && (!is.double(part$V) || !identical(dim(part$V), as.integer(c(8 * ceiling(rank / 8), n))))) {
+  if (rank > 0 && (!is.double(part$V) || !is.matrix(part$V) || ncol(part$V) != n || nrow(part$V) %% 8 != 0 || nrow(part$V) < rank)) {
     return("`residual$V` is not a padded row of the factor per point")
   }
   NULL

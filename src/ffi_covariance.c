@@ -57,3 +57,28 @@ SEXP ffi_embed(SEXP x, SEXP cov) {
   UNPROTECT(1);
   return embedded;
 }
+
+/* Covariances of the rows of a and of b, without nugget: a row for each row of a. For tests. */
+SEXP ffi_covariance(SEXP cov, SEXP a, SEXP b) {
+  ct_points from = ffi_points(a), to = ffi_points(b);
+  ct_covariance core = ffi_covariance_view(cov);
+  size_t dim = (size_t)ct_covariance_dim(&core, from.dim), rows = (size_t)from.n;
+  SEXP answer = PROTECT(Rf_allocMatrix(REALSXP, from.n, to.n));
+  double *left = (double *)R_alloc(rows * dim, sizeof *left), *right = (double *)R_alloc(dim, sizeof *right);
+  double *work = (double *)R_alloc((size_t)core.work_size + 1, sizeof *work);
+  for (int i = 0; i < from.n; i++) ct_covariance_embed(&core, &from, i, left + (size_t)i * dim);
+  for (int j = 0; j < to.n; j++) {
+    double *out = REAL(answer) + rows * (size_t)j;
+    ct_covariance_embed(&core, &to, j, right);
+    for (size_t i = 0; i < rows; i++) {
+      out[i] = 0;
+      for (size_t c = 0; c < dim; c++) {
+        double step = left[i * dim + c] - right[c];
+        out[i] += step * step;
+      }
+    }
+    ct_covariance_many(&core, out, from.n, out, work, ct_simd_best());
+  }
+  UNPROTECT(1);
+  return answer;
+}
