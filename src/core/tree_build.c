@@ -42,7 +42,8 @@
 enum {
   CHUNK = 1024, /* distances computed in one call: 8 KB, within the first-level cache */
   TEAM = 8192,  /* rows worth a parallel region: about 10 us of the cheapest distances */
-  DEAL = 4096   /* short sets dealt out in a round, at most */
+  DEAL = 4096,  /* short sets dealt out in a round, at most */
+  MEASURED = 256 /* rows that make distances between centres worth their cost */
 };
 
 typedef struct {
@@ -57,7 +58,16 @@ typedef struct {
   int *centre;   /* centre[s + j - 1]: position of new centre j of the set at s */
   int *sequence; /* sequence[s ..]: the new centres' numbers by rank */
   int *slot;     /* slot[s + j - 1]: next free place of new centre j's part */
+  double *half;  /* half[s + j]: half the distance of the newest centre to centre j */
+  double slack, absolute;
 } build;
+
+/* A new centre's claim on the rows behind it. */
+typedef struct {
+  int centre, number;
+  double least_half;  /* half its distance to the nearest centre so far */
+  const double *half; /* to each by number, or NULL */
+} claim;
 
 /* Who divides: the calling thread, alone (pace, team 1) or with a team, or a thread of a region. */
 typedef struct {
@@ -68,15 +78,55 @@ typedef struct {
 
 /* ---- centres ---- */
 
-/* Gives rows of a chunk to new centre number j if it is nearer. */
-static ct_status claim_chunk(const build *b, int centre, int j, int from, int count) {
-  double d[CHUNK];
+/* Half a distance d of two centres, made smaller by the rounding errors of all that is compared: a point that is
+ * computed to be no farther than that from one of them is not computed to be nearer to the other. */
+static double safe_half(const build *b, double d) {
+  double half = (d - (b->slack * d + b->absolute)) / (2 + b->slack);
+  return half > 0 ? half : 0;
+}
+
+/* Distances of a new centre to the old ones, halved, by number. Only for long runs: they must pay for j
+ * more distances and another call. */
+static ct_status measure_centres(const build *b, int start, int centre, int j) {
   const int *point = b->tree->point;
-  CT_TRY(ct_distances_between(b->distances, point[centre], point + from, count, d));
-  for (int i = 0; i < count; i++) {
-    int nearer = d[i] < b->nearest[from + i];
-    b->nearest[from + i] = nearer ? d[i] : b->nearest[from + i];
-    b->owner[from + i] = nearer ? j : b->owner[from + i];
+  double d[CHUNK];
+  int row[CHUNK];
+  double *half = b->half + start;
+  half[0] = safe_half(b, b->tree->parent_distance[centre]);
+  for (int from = 1; from < j; from += CHUNK) {
+    int count = j - from < CHUNK ? j - from : CHUNK;
+    for (int i = 0; i < count; i++) row[i] = point[b->centre[start + from - 1 + i]];
+    CT_TRY(ct_distances_between(b->distances, point[centre], row, count, d));
+    for (int i = 0; i < count; i++) half[from + i] = safe_half(b, d[i]);
+  }
+  return CT_OK;
+}
+
+/* Positions of a chunk whose points may be nearer to the new centre than to theirs. */
+static int contested(const build *b, const claim *c, int from, int count, int *position) {
+  int found = 0;
+  for (int i = from; i < from + count; i++) {
+    double half = c->half ? c->half[b->owner[i]] : c->least_half;
+    position[found] = i;
+    found += b->nearest[i] > half;
+  }
+  return found;
+}
+
+/* Gives rows of a chunk to the new centre if it is nearer. */
+static ct_status claim_chunk(const build *b, const claim *c, int from, int count,
+                             double *evaluations) {
+  const int *point = b->tree->point;
+  int position[CHUNK], row[CHUNK];
+  double d[CHUNK];
+  int found = contested(b, c, from, count, position);
+  for (int i = 0; i < found; i++) row[i] = point[position[i]];
+  CT_TRY(ct_distances_between(b->distances, point[c->centre], row, found, d));
+  *evaluations += found;
+  for (int i = 0; i < found; i++) {
+    if (d[i] >= b->nearest[position[i]]) continue;
+    b->nearest[position[i]] = d[i];
+    b->owner[position[i]] = c->number;
   }
   return CT_OK;
 }
@@ -85,25 +135,33 @@ static int chunk_count(int from, int end) {
   return end - from < CHUNK ? end - from : CHUNK;
 }
 
-static ct_status claim_by_team(const build *b, int centre, int j, int end, int team) {
+static ct_status claim_by_team(const build *b, const claim *c, int end, worker *w) {
   int failed = CT_OK;
-  int chunks = (end - centre - 1) / CHUNK + 1;
-  (void)team;
-#pragma omp parallel for num_threads(team) schedule(static) reduction(max : failed)
+  int first = c->centre + 1, chunks = (end - first - 1) / CHUNK + 1;
+  double evaluations = 0;
+#pragma omp parallel for num_threads(w->team) schedule(static) reduction(max : failed) \
+    reduction(+ : evaluations)
   for (int i = 0; i < chunks; i++) {
-    int from = centre + 1 + i * CHUNK;
-    int status = (int)claim_chunk(b, centre, j, from, chunk_count(from, end));
+    int from = first + i * CHUNK;
+    int status = (int)claim_chunk(b, c, from, chunk_count(from, end), &evaluations);
     failed = status > failed ? status : failed;
   }
+  w->evaluations += evaluations;
   return (ct_status)failed;
 }
 
-/* Compares the later rows of the set with the new centre. */
-static ct_status claim(const build *b, int centre, int j, int end, worker *w) {
-  w->evaluations += end - centre - 1;
-  if (w->team > 1 && end - centre - 1 >= TEAM) return claim_by_team(b, centre, j, end, w->team);
+/* Compares the later rows of the set with new centre number j. */
+static ct_status claim_rows(const build *b, int start, int centre, int j, int end, worker *w) {
+  int rows = end - centre - 1;
+  claim c = {centre, j, safe_half(b, b->nearest[centre]), NULL};
+  if (j > 1 && rows >= MEASURED && rows / 4 > j) {
+    CT_TRY(measure_centres(b, start, centre, j));
+    c.half = b->half + start;
+    w->evaluations += j - 1;
+  }
+  if (w->team > 1 && rows >= TEAM) return claim_by_team(b, &c, end, w);
   for (int from = centre + 1; from < end; from += CHUNK)
-    CT_TRY(claim_chunk(b, centre, j, from, chunk_count(from, end)));
+    CT_TRY(claim_chunk(b, &c, from, chunk_count(from, end), &w->evaluations));
   return CT_OK;
 }
 
@@ -122,7 +180,7 @@ static ct_status choose_centres(const build *b, int start, int end, double reach
   for (int i = start; (i = first_beyond(b->nearest, i, end, reach)) < end; i++) {
     b->centre[start + *centres] = i;
     b->owner[i] = ++*centres;
-    CT_TRY(claim(b, i, *centres, end, w));
+    CT_TRY(claim_rows(b, start, i, *centres, end, w));
     if (w->pace) CT_TRY(ct_pace_poll(w->pace, (double)start / b->n));
   }
   return CT_OK;
@@ -254,9 +312,9 @@ static ct_status plant(const build *b, worker *w) {
     b->nearest[i] = DBL_MAX;
     b->owner[i] = 0;
   }
-  CT_TRY(claim(b, 0, 0, b->n, w));
+  b->nearest[0] = 0;
+  CT_TRY(claim_rows(b, 0, 0, 0, b->n, w));
   memcpy(tree->parent_distance, b->nearest, (size_t)b->n * sizeof *b->nearest);
-  tree->parent_distance[0] = 0;
   double far = largest(tree->parent_distance, b->n);
   settle_leaves(tree, 0, 1, far > 0 ? ct_level_of(far) + 1 : 0);
   tree->radius[0] = far;
@@ -324,13 +382,16 @@ ct_status ct_tree_build(const ct_distances *distances, const int *rank, ct_tree 
   ct_pace pace = ct_pace_start(run);
   worker w = {&pace, distances->parallel ? run->threads : 1, 0};
   build b = {.distances = distances, .rank = rank, .tree = tree, .n = tree->n,
-             .nearest = tree->radius, .owner = tree->level};
+             .nearest = tree->radius, .owner = tree->level,
+             .slack = 2 * distances->slack + 4 * DBL_EPSILON,
+             .absolute = 5 * distances->absolute_slack + DBL_MIN};
   if (b.n < 1) return CT_ERR_DOMAIN;
   CT_NEW(b.row, &run->arena, b.n);
   CT_NEW(b.distance, &run->arena, b.n);
   CT_NEW(b.centre, &run->arena, b.n);
   CT_NEW(b.sequence, &run->arena, b.n);
   CT_NEW(b.slot, &run->arena, b.n);
+  CT_NEW(b.half, &run->arena, b.n);
   CT_TRY(plant(&b, &w));
   if (w.team > 1) CT_TRY(sweep_by_team(&b, w.team, &w, run));
   else CT_TRY(sweep(&b, 1, b.n, &w));
