@@ -16,8 +16,8 @@
 /* ---- index ---- */
 
 /* order[pos]: the points in k-d order, cut on the widest embedded side at multiples of the leaf size,
- * so that runs of 32 are compact cells. Deterministic for any thread count. Any metric but
- * CT_FUNCTION. n entries. */
+ * so that runs of 32 are compact cells, in which rows ascend. Deterministic for any thread count.
+ * Any metric but CT_FUNCTION. n entries. */
 ct_status ct_kd_order(const ct_points *points, const ct_metric *metric, int *order, ct_stats *stats,
                       const ct_run *run);
 
