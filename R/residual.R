@@ -42,6 +42,7 @@ NULL
 #' @export
 metric_correlation <- function(cov) {
   check_covariance(cov)
+  if (cov$kind == "function") return(function_metric(cov))
   new_metric("correlation", "correlation", cov = cov)
 }
 
@@ -57,6 +58,10 @@ metric_residual <- function(cov, inducing = NULL, V = NULL, p = NULL, jitter = N
   if (own) check_factor(V, p)
   if (!own) inducing <- as_points(inducing, arg = "inducing")
   if (!is.null(jitter)) check_number(jitter, min = 0, closed = TRUE)
+  if (cov$kind == "function") {
+    if (own || nugget) stop_input("A {.fn cov_function} takes {.arg inducing} and {.arg jitter} only.")
+    return(function_metric(cov, inducing, jitter))
+  }
   new_metric("residual", "residual correlation", cov = cov, inducing = inducing, V = V, p = p, jitter = jitter,
              nugget = nugget)
 }
