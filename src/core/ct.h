@@ -94,10 +94,17 @@ ct_status ct_tree_within(const ct_tree *tree, const ct_distances *distances, con
 
 /* ---- orderings ---- */
 
-/* order: the greedy maximin permutation. order[0] = first; every next point is the one whose distance
- * to the chosen ones is largest, ties to the smaller row. distance[j] (or NULL): that distance when
- * order[j] was chosen, INFINITY for j = 0. n entries each. Any metric but CT_FUNCTION. */
-ct_status ct_order_maxmin(const ct_points *points, const ct_metric *metric, int first, int *order,
-                          double *distance, ct_stats *stats, const ct_run *run);
+/* order: the first count entries of the greedy maximin permutation. order[0] = first; every next point
+ * is the one whose distance to the chosen ones is largest, ties to the smaller row. distance[j] (or
+ * NULL): that distance when order[j] was chosen, INFINITY for j = 0. count entries each,
+ * 1 <= count <= n. Any metric but CT_FUNCTION. */
+ct_status ct_order_maxmin(const ct_points *points, const ct_metric *metric, int first, int count,
+                          int *order, double *distance, ct_stats *stats, const ct_run *run);
+
+/* distance[row]: the distance of each point to the centre, which is the mean of the embedded points;
+ * for angular and great circle brought back to length 1, or the first point where the mean has no
+ * direction. n entries. Any metric but CT_FUNCTION. */
+ct_status ct_centre_distance(const ct_points *points, const ct_metric *metric, double *distance,
+                             const ct_run *run);
 
 #endif

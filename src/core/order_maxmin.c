@@ -36,13 +36,13 @@ static int slot_of(const ct_farthest *f, int row) {
 }
 
 /* All points left are duplicates of chosen ones: they follow by row. */
-static ct_status append_duplicates(const ct_farthest *f, int n, int done, int *order,
+static ct_status append_duplicates(const ct_farthest *f, int n, int done, int count, int *order,
                                    double *distance, const ct_run *run) {
   char *left;
   CT_NEW(left, &run->arena, n);
   for (int slot = 0; slot < n; slot++)
     left[ct_farthest_row(f, slot)] = ct_farthest_distance(f, slot) >= 0;
-  for (int row = 0; row < n; row++) {
+  for (int row = 0; row < n && done < count; row++) {
     if (!left[row]) continue;
     if (distance) distance[done] = 0;
     order[done++] = row;
@@ -50,32 +50,33 @@ static ct_status append_duplicates(const ct_farthest *f, int n, int done, int *o
   return CT_OK;
 }
 
-static ct_status choose_all(ct_farthest *f, int n, int first, int *order, double *distance,
-                            const ct_run *run) {
+static ct_status choose(ct_farthest *f, int n, int first, int count, int *order, double *distance,
+                        const ct_run *run) {
   last_poll last = {run->now(), 0};
   int slot = slot_of(f, first);
-  for (int done = 0; done < n; done++) {
+  for (int done = 0; done < count; done++) {
     if (done > 0) slot = ct_farthest_next(f);
     double far = ct_farthest_distance(f, slot);
-    if (far == 0) return append_duplicates(f, n, done, order, distance, run);
+    if (far == 0) return append_duplicates(f, n, done, count, order, distance, run);
     order[done] = ct_farthest_row(f, slot);
     if (distance) distance[done] = far;
     ct_farthest_choose(f, slot);
-    CT_TRY(poll_sometimes(f, &last, (double)done / n, run));
+    CT_TRY(poll_sometimes(f, &last, (double)done / count, run));
   }
   return CT_OK;
 }
 
-ct_status ct_order_maxmin(const ct_points *points, const ct_metric *metric, int first, int *order,
-                          double *distance, ct_stats *stats, const ct_run *run) {
+ct_status ct_order_maxmin(const ct_points *points, const ct_metric *metric, int first, int count,
+                          int *order, double *distance, ct_stats *stats, const ct_run *run) {
   if (metric->kind == CT_FUNCTION || first < 0 || first >= points->n) return CT_ERR_DOMAIN;
+  if (count < 1 || count > points->n) return CT_ERR_DOMAIN;
   ct_farthest *f;
   ct_run outer = *run, preparing = *run;
   preparing.poll = poll_unstarted;
   preparing.owner = &outer;
   CT_TRY(ct_farthest_new(points, metric, &f, stats, &preparing));
   double start = run->now();
-  CT_TRY(choose_all(f, points->n, first, order, distance, run));
+  CT_TRY(choose(f, points->n, first, count, order, distance, run));
   stats->evaluations += ct_farthest_evaluations(f);
   stats->nodes += ct_farthest_nodes(f);
   stats->seconds[CT_PHASE_SEARCH] += run->now() - start;

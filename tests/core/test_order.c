@@ -1,4 +1,5 @@
-/* Maximin orderings, bit for bit those of the greedy algorithm on all pairs of points. */
+/* Maximin orderings, bit for bit those of the greedy algorithm on all pairs of points; distances to
+ * the centre. */
 
 #include <math.h>
 #include <stdlib.h>
@@ -99,7 +100,7 @@ static void test_points(const ct_points *points, const ct_metric *metric, int fi
   test_host_start(&host);
   ct_run run = test_run(&host, 1, CT_SIMD_BASE);
   greedy(points, metric, first, &want);
-  CHECK(ct_order_maxmin(points, metric, first, got.order, got.distance, &stats, &run) == CT_OK);
+  CHECK(ct_order_maxmin(points, metric, first, points->n, got.order, got.distance, &stats, &run) == CT_OK);
   if (!CHECK(same(&want, &got, points->n)))
     printf("  metric %d, p = %g, data %d, n = %d, dim = %d, first = %d\n", (int)metric->kind,
            metric->power, kind, points->n, points->dim, first);
@@ -159,7 +160,7 @@ static double evaluations_per_point(int n, int threads, ordering *o) {
   fill(x, n, 2, UNIFORM, &random);
   test_host_start(&host);
   ct_run run = test_run(&host, threads, ct_simd_best());
-  CHECK(ct_order_maxmin(&points, &metric, 0, o->order, o->distance, &stats, &run) == CT_OK);
+  CHECK(ct_order_maxmin(&points, &metric, 0, n, o->order, o->distance, &stats, &run) == CT_OK);
   CHECK(host.polls > 0 && !host.backwards);
   test_host_end(&host);
   free(x);
@@ -191,9 +192,63 @@ static void test_distance_is_optional(void) {
   ct_metric metric = {CT_EUCLIDEAN, NULL, 0, 0};
   test_host_start(&host);
   ct_run run = test_run(&host, 1, CT_SIMD_BASE);
-  CHECK(ct_order_maxmin(&points, &metric, 0, order, NULL, &stats, &run) == CT_OK);
+  CHECK(ct_order_maxmin(&points, &metric, 0, 4, order, NULL, &stats, &run) == CT_OK);
   CHECK(order[0] == 0 && order[1] == 1 && order[2] == 2 && order[3] == 3);
   test_host_end(&host);
+}
+
+static void test_a_part_is_a_prefix(void) {
+  enum { N = 500 };
+  test_random random = {5};
+  test_host host;
+  ct_stats stats = {0};
+  ct_metric metric = {CT_EUCLIDEAN, NULL, 0, 0};
+  double x[2 * N];
+  ct_points points = {x, N, 2};
+  ordering all = ordering_new(N), part = ordering_new(N);
+  fill(x, N, 2, DUPLICATES, &random);
+  test_host_start(&host);
+  ct_run run = test_run(&host, 1, CT_SIMD_BASE);
+  CHECK(ct_order_maxmin(&points, &metric, 7, N, all.order, all.distance, &stats, &run) == CT_OK);
+  for (int count = 1; count <= N; count++) {
+    part.order[count % N] = -5;
+    CHECK(ct_order_maxmin(&points, &metric, 7, count, part.order, part.distance, &stats, &run) ==
+          CT_OK);
+    CHECK(same(&all, &part, count));
+    CHECK(count == N || part.order[count] == -5);
+  }
+  test_host_end(&host);
+  ordering_free(&all), ordering_free(&part);
+}
+
+/* ---- distances to the centre ---- */
+
+static void centre_distance(const double *x, int n, int dim, ct_metric metric, double *distance) {
+  test_host host;
+  ct_points points = {x, n, dim};
+  test_host_start(&host);
+  ct_run run = test_run(&host, 1, CT_SIMD_BASE);
+  CHECK(ct_centre_distance(&points, &metric, distance, &run) == CT_OK);
+  test_host_end(&host);
+}
+
+static void test_centre(void) {
+  ct_metric euclidean = {CT_EUCLIDEAN, NULL, 0, 0}, manhattan = {CT_MANHATTAN, NULL, 0, 0};
+  ct_metric sphere = {CT_GREAT_CIRCLE, NULL, 0, 1}, angular = {CT_ANGULAR, NULL, 0, 0};
+  double d[6];
+  centre_distance((double[]){1, 1, 2, 2, 10, 20, 10, 20}, 4, 2, euclidean, d);
+  CHECK(d[0] == sqrt(25.25) && d[0] == d[1] && d[1] == d[2] && d[2] == d[3]);
+  /* a sum that would overflow */
+  centre_distance((double[]){4e307, 4e307, 4e307, 4e307, 4e307, 1e307}, 6, 1, manhattan, d);
+  CHECK(fabs(d[0] / 5e306 - 1) < 1e-14 && fabs(d[5] / 2.5e307 - 1) < 1e-14);
+  /* across the date line */
+  centre_distance((double[]){170, -170, 180, 0, 0, 0}, 3, 2, sphere, d);
+  CHECK(fabs(d[0] - d[1]) < 1e-15 && d[2] < 1e-15);
+  /* points on all sides have no centre: the first stands for it */
+  centre_distance((double[]){0, 180, 0, 0, 0, 0, 90, -90}, 4, 2, sphere, d);
+  CHECK(d[0] == 0 && fabs(d[1] - 2 * d[2]) < 1e-15);
+  centre_distance((double[]){1, 0, 0, 100}, 2, 2, angular, d);
+  CHECK(fabs(d[0] - d[1]) < 1e-15 && fabs(d[0] - 0.78539816339744831) < 1e-15);
 }
 
 static void test_failures(void) {
@@ -211,20 +266,23 @@ static void test_failures(void) {
   ct_status status = CT_ERR_MEMORY;
   for (host.fail_at = 0; status == CT_ERR_MEMORY; host.fail_at++) {
     test_host_reset(&host);
-    status = ct_order_maxmin(&points, &metric, 0, o.order, o.distance, &stats, &run);
+    status = ct_order_maxmin(&points, &metric, 0, N, o.order, o.distance, &stats, &run);
   }
   CHECK(status == CT_OK && host.fail_at > 10);
   int polls = host.polls;
   host.fail_at = -1;
   for (host.stop_at = 0; host.stop_at < polls; host.stop_at++) {
     test_host_reset(&host);
-    status = ct_order_maxmin(&points, &metric, 0, o.order, o.distance, &stats, &run);
+    status = ct_order_maxmin(&points, &metric, 0, N, o.order, o.distance, &stats, &run);
     CHECK(status == CT_ERR_INTERRUPTED || host.polls <= host.stop_at);
   }
-  CHECK(ct_order_maxmin(&points, &metric, -1, o.order, NULL, &stats, &run) == CT_ERR_DOMAIN);
-  CHECK(ct_order_maxmin(&points, &metric, N, o.order, NULL, &stats, &run) == CT_ERR_DOMAIN);
+  CHECK(ct_order_maxmin(&points, &metric, -1, N, o.order, NULL, &stats, &run) == CT_ERR_DOMAIN);
+  CHECK(ct_order_maxmin(&points, &metric, N, N, o.order, NULL, &stats, &run) == CT_ERR_DOMAIN);
+  CHECK(ct_order_maxmin(&points, &metric, 0, 0, o.order, NULL, &stats, &run) == CT_ERR_DOMAIN);
+  CHECK(ct_order_maxmin(&points, &metric, 0, N + 1, o.order, NULL, &stats, &run) == CT_ERR_DOMAIN);
   metric.kind = CT_FUNCTION;
-  CHECK(ct_order_maxmin(&points, &metric, 0, o.order, NULL, &stats, &run) == CT_ERR_DOMAIN);
+  CHECK(ct_centre_distance(&points, &metric, o.distance, &run) == CT_ERR_DOMAIN);
+  CHECK(ct_order_maxmin(&points, &metric, 0, N, o.order, NULL, &stats, &run) == CT_ERR_DOMAIN);
   test_host_end(&host);
   ordering_free(&o), free(x);
 }
@@ -235,6 +293,8 @@ int main(void) {
   test_cost_grows_like_the_logarithm();
   test_threads_agree();
   test_distance_is_optional();
+  test_a_part_is_a_prefix();
+  test_centre();
   test_failures();
   return check_report();
 }
