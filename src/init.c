@@ -7,6 +7,7 @@
 
 static const R_CallMethodDef entries[] = {
     ENTRY(ffi_block_order, 3),
+    ENTRY(ffi_centre_distance, 3),
     ENTRY(ffi_check_points, 2),
     ENTRY(ffi_covariance, 3),
     ENTRY(ffi_covariance_check, 2),
@@ -20,6 +21,8 @@ static const R_CallMethodDef entries[] = {
     ENTRY(ffi_find_local, 5),
     ENTRY(ffi_find_within, 5),
     ENTRY(ffi_kmeans, 4),
+    ENTRY(ffi_order_hilbert, 3),
+    ENTRY(ffi_order_maxmin, 5),
     ENTRY(ffi_processors, 0),
     ENTRY(ffi_simd, 0),
     ENTRY(ffi_threads, 1),
