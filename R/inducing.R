@@ -63,8 +63,7 @@ unembed <- function(space, cov, columns) {
 }
 
 maxmin_rows <- function(space, m, run) {
-  order <- vecchia_order(space, method = "maxmin", threads = run$threads, progress = run$progress)
-  first <- order[seq_len(m)]
+  first <- order_by_maxmin(space, metric_euclidean(), m, run)
   first[!duplicated(space[first, , drop = FALSE])]
 }
 
