@@ -1,0 +1,58 @@
+# Maximin orders beside GPvecchia's exact and GpGp's approximate one, one thread.
+# Rscript bench/order.R [rounds]      (from the package's root; peers that are absent are left out)
+library(covertree)
+here <- if (file.exists("bench/common.R")) "bench" else "."
+source(file.path(here, "common.R"))
+arguments <- as.numeric(commandArgs(TRUE))
+rounds <- if (length(arguments)) arguments[1] else 5
+have <- function(p) requireNamespace(p, quietly = TRUE)
+machine(c("GPvecchia", "GpGp"))
+
+plane <- function(n, d) matrix(runif(n * d), n)
+globe <- function(n) cbind(lon = runif(n, -180, 180), lat = asin(runif(n, -1, 1)) * 180 / pi)
+unit <- function(x) {
+  a <- x * pi / 180
+  cbind(cos(a[, 2]) * cos(a[, 1]), cos(a[, 2]) * sin(a[, 1]), sin(a[, 2]))
+}
+
+# rounds: the most that the slowest peer leaves time for
+work <- list(
+  list(name = "uniform, n = 1e5, d = 2", x = function() plane(1e5, 2), gpgp = TRUE),
+  list(name = "great circle, n = 1e5", x = function() globe(1e5), sphere = TRUE, gpgp = TRUE, rounds = 2),
+  list(name = "uniform, n = 1e5, d = 5", x = function() plane(1e5, 5), rounds = 2),
+  list(name = "uniform, n = 1e6, d = 2", x = function() plane(1e6, 2), rounds = 1),
+  list(name = "normal, n = 2e4, d = 10", x = function() matrix(rnorm(2e5), 2e4), rounds = 2)
+)
+
+# GPvecchia knows no sphere: it gets unit vectors, whose distances order alike.
+calls_for <- function(w, x) {
+  metric <- if (isTRUE(w$sphere)) metric_great_circle() else metric_euclidean()
+  flat <- if (isTRUE(w$sphere)) unit(x) else x
+  ours <- function() list(order = vecchia_order(x, metric = metric, threads = 1, progress = FALSE))
+  c(list("covertree" = ours),
+    if (have("GPvecchia"))
+      list("GPvecchia::order_maxmin_exact" = function() list(order = GPvecchia::order_maxmin_exact(flat))),
+    if (have("GpGp") && isTRUE(w$gpgp))
+      list("GpGp::order_maxmin" = function() list(order = GpGp::order_maxmin(x, lonlat = isTRUE(w$sphere)))))
+}
+
+for (w in work) {
+  set.seed(1)
+  x <- w$x()
+  result <- compare(calls_for(w, x), min(w$rounds, rounds))
+  cat("\n## ", w$name, "\n", sep = "")
+  ours <- result$value[["covertree"]]$order
+  show_table(lapply(names(result$seconds), function(name) {
+    seconds <- result$seconds[[name]]
+    list(order = name, seconds = round(seconds, 3), "times ours" = round(seconds / result$seconds[["covertree"]], 1),
+         "places as ours" = paste0(format(100 * mean(result$value[[name]]$order == ours), digits = 7), " %"))
+  }))
+}
+
+cat("\n## other methods, n = 1e5, d = 2\n")
+set.seed(1)
+x <- plane(1e5, 2)
+methods <- c("hilbert", "middleout", "coordinate", "random")
+by_method <- lapply(methods, function(m) function() list(order = vecchia_order(x, m, threads = 1, progress = FALSE)))
+other <- compare(stats::setNames(by_method, methods), rounds)
+show_table(lapply(methods, function(m) list(method = m, seconds = round(other$seconds[[m]], 3))))
