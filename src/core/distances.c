@@ -2,6 +2,7 @@
 
 #include "ct.h"
 #include "inline.h"
+#include "rounds.h"
 
 #include <float.h>
 #include <math.h>
@@ -83,12 +84,29 @@ static ct_status to(const void *self, int q, const int *rows, int count, double 
   return CT_OK;
 }
 
+typedef struct {
+  const ct_metric *metric;
+  const ct_points *points;
+  int dim;
+  double *x;
+} embedding;
+
+enum { CHUNK = 1024 };
+
+static void embed_chunk(void *embedding_, int chunk, int thread) {
+  const embedding *e = embedding_;
+  int from = chunk * CHUNK, left = e->points->n - from;
+  (void)thread;
+  for (int i = from; i < from + (left < CHUNK ? left : CHUNK); i++)
+    ct_metric_embed(e->metric, e->points, i, e->x + (size_t)i * (size_t)e->dim);
+}
+
 static ct_status embed_all(const ct_metric *metric, const ct_points *points, int dim, double **x,
                            const ct_run *run) {
-  CT_NEW(*x, &run->arena, (size_t)points->n * (size_t)dim);
-  for (int i = 0; i < points->n; i++)
-    ct_metric_embed(metric, points, i, *x + (size_t)i * (size_t)dim);
-  return CT_OK;
+  embedding e = {metric, points, dim, NULL};
+  CT_NEW(e.x, &run->arena, (size_t)points->n * (size_t)dim);
+  *x = e.x;
+  return ct_rounds_run(embed_chunk, &e, points->n / CHUNK + (points->n % CHUNK > 0), 1, 0, 0, run);
 }
 
 /* The relative error of one distance, with u = DBL_EPSILON / 2 the unit roundoff:

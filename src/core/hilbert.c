@@ -1,6 +1,8 @@
 #include "canonical.h"
 
 #include "ct.h"
+#include "rounds.h"
+#include "tree_support.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -17,6 +19,7 @@
  * four bits a column, so only the widest take part. */
 
 enum { MOST = 16, KEY_BITS = 63, COLUMN_BITS = 31, DIGIT_BITS = 11, DIGITS = 1 << DIGIT_BITS };
+enum { CHUNK = 1024 }; /* points whose keys are computed in one go */
 
 typedef struct {
   int column[MOST]; /* ascending */
@@ -26,8 +29,9 @@ typedef struct {
   int bits;
 } grid;
 
-static void find_extents(const ct_points *points, const ct_metric *metric, int dim, double *low,
-                         double *high, double *embedded) {
+static ct_status find_extents(const ct_points *points, const ct_metric *metric, int dim, double *low,
+                              double *high, double *embedded, const ct_run *run) {
+  ct_pace pace = ct_pace_start(run);
   for (int i = 0; i < points->n; i++) {
     ct_metric_embed(metric, points, i, embedded);
     for (int c = 0; c < dim; c++) {
@@ -35,7 +39,9 @@ static void find_extents(const ct_points *points, const ct_metric *metric, int d
       if (i == 0 || half < low[c]) low[c] = half;
       if (i == 0 || half > high[c]) high[c] = half;
     }
+    if (i % CHUNK == 0) CT_TRY(ct_pace_poll(&pace, 0.3 * i / points->n));
   }
+  return CT_OK;
 }
 
 /* Whether column c is among the widest: fewer than MOST columns are wider, or as wide and earlier. */
@@ -74,24 +80,22 @@ static uint32_t cell_of(double t, int bits) {
   return at >= cells ? (uint32_t)(cells - 1) : (uint32_t)at;
 }
 
-/* Skilling's transformation: x[0 .. n-1] of so many bits each, from axes to the transposed index. */
+/* Skilling's transformation: x[0 .. n-1] of so many bits each, from axes to the transposed index. His branch,
+ * invert the low bits of x[0] or exchange them with x[c]'s, is a coin toss and therefore done by masks. */
 static void axes_to_transpose(uint32_t *x, int n, int bits) {
-  uint32_t top = (uint32_t)1 << (bits - 1), flip = 0;
-  for (uint32_t q = top; q > 1; q >>= 1) {
-    uint32_t below = q - 1;
+  uint32_t flip = 0;
+  for (int b = bits - 1; b > 0; b--) {
+    uint32_t below = ((uint32_t)1 << b) - 1;
     for (int c = 0; c < n; c++) {
-      if (x[c] & q) {
-        x[0] ^= below; /* invert */
-      } else {
-        uint32_t t = (x[0] ^ x[c]) & below; /* exchange */
-        x[0] ^= t;
-        x[c] ^= t;
-      }
+      uint32_t set = 0 - (x[c] >> b & 1);
+      uint32_t differ = (x[0] ^ x[c]) & below & ~set;
+      x[0] ^= differ | (below & set);
+      x[c] ^= differ;
     }
   }
   for (int c = 1; c < n; c++) x[c] ^= x[c - 1]; /* Gray code */
-  for (uint32_t q = top; q > 1; q >>= 1)
-    if (x[n - 1] & q) flip ^= q - 1;
+  for (int b = bits - 1; b > 0; b--)
+    if (x[n - 1] >> b & 1) flip ^= ((uint32_t)1 << b) - 1;
   for (int c = 0; c < n; c++) x[c] ^= flip;
 }
 
@@ -107,16 +111,51 @@ static uint64_t key_of(const grid *g, const double *embedded) {
   return key;
 }
 
+/* Keys and the rows they belong to. */
 typedef struct {
   uint64_t *key;
   int *row;
-} column_of_keys;
+} keys;
+
+typedef struct {
+  const ct_points *points;
+  const ct_metric *metric;
+  grid grid;
+  int dim;
+  double *embedded; /* dim for each thread */
+  keys keys;
+} task;
+
+static void fill_chunk(void *task_, int chunk, int thread) {
+  task *t = task_;
+  double *embedded = t->embedded + (size_t)thread * (size_t)t->dim;
+  int from = chunk * CHUNK, left = t->points->n - from;
+  for (int i = from; i < from + smallest(left, CHUNK); i++) {
+    ct_metric_embed(t->metric, t->points, i, embedded);
+    t->keys.key[i] = key_of(&t->grid, embedded);
+    t->keys.row[i] = i;
+  }
+}
+
+static ct_status fill_keys(task *t, const ct_run *run) {
+  double *low, *high;
+  int n = t->points->n;
+  CT_NEW(low, &run->arena, t->dim);
+  CT_NEW(high, &run->arena, t->dim);
+  CT_NEW(t->embedded, &run->arena, (size_t)t->dim * (size_t)run->threads);
+  CT_NEW(t->keys.key, &run->arena, n);
+  CT_NEW(t->keys.row, &run->arena, n);
+  CT_TRY(find_extents(t->points, t->metric, t->dim, low, high, t->embedded, run));
+  lay_grid(&t->grid, low, high, t->dim, n);
+  return ct_rounds_run(fill_chunk, t, (n - 1) / CHUNK + 1, 1, 0.3, 0.4, run);
+}
 
 /* One stable pass of the radix sort. */
-static void sort_digit(column_of_keys from, column_of_keys to, int n, int shift, int *start) {
+static void sort_digit(keys from, keys to, int n, int shift, int *start) {
+  int sum = 0;
   memset(start, 0, DIGITS * sizeof *start);
   for (int i = 0; i < n; i++) start[from.key[i] >> shift & (DIGITS - 1)]++;
-  for (int digit = 0, sum = 0; digit < DIGITS; digit++) {
+  for (int digit = 0; digit < DIGITS; digit++) {
     int count = start[digit];
     start[digit] = sum;
     sum += count;
@@ -128,42 +167,31 @@ static void sort_digit(column_of_keys from, column_of_keys to, int n, int shift,
   }
 }
 
-static ct_status make_grid(grid *g, const ct_points *points, const ct_metric *metric,
-                           double *embedded, const ct_run *run) {
-  int dim = ct_metric_dim(metric, points->dim);
-  double *low, *high;
-  CT_NEW(low, &run->arena, dim);
-  CT_NEW(high, &run->arena, dim);
-  find_extents(points, metric, dim, low, high, embedded);
-  lay_grid(g, low, high, dim, points->n);
+/* Sorts by key, then row; the sorted rows are in *sorted. */
+static ct_status sort_keys(keys a, int n, int bits, int **sorted, const ct_run *run) {
+  ct_pace pace = ct_pace_start(run);
+  keys b;
+  int *start;
+  CT_NEW(start, &run->arena, DIGITS);
+  CT_NEW(b.key, &run->arena, n);
+  CT_NEW(b.row, &run->arena, n);
+  for (int shift = 0; shift < bits; shift += DIGIT_BITS) {
+    sort_digit(a, b, n, shift, start);
+    keys t = a;
+    a = b, b = t;
+    CT_TRY(ct_pace_poll(&pace, 0.7 + 0.3 * shift / bits));
+  }
+  *sorted = a.row;
   return CT_OK;
 }
 
 ct_status ct_hilbert_rank(const ct_points *points, const ct_metric *metric, int *rank,
                           const ct_run *run) {
-  int n = points->n, dim = ct_metric_dim(metric, points->dim);
-  grid g = {.bits = 0};
-  double *embedded;
-  int *start;
-  column_of_keys a, b;
-  if (n < 1) return CT_ERR_DOMAIN;
-  CT_NEW(embedded, &run->arena, dim);
-  CT_NEW(start, &run->arena, DIGITS);
-  CT_NEW(a.key, &run->arena, n);
-  CT_NEW(a.row, &run->arena, n);
-  CT_NEW(b.key, &run->arena, n);
-  CT_NEW(b.row, &run->arena, n);
-  CT_TRY(make_grid(&g, points, metric, embedded, run));
-  for (int i = 0; i < n; i++) {
-    ct_metric_embed(metric, points, i, embedded);
-    a.key[i] = key_of(&g, embedded);
-    a.row[i] = i;
-  }
-  for (int shift = 0; shift < g.bits * g.columns; shift += DIGIT_BITS) {
-    sort_digit(a, b, n, shift, start);
-    column_of_keys t = a;
-    a = b, b = t;
-  }
-  for (int i = 0; i < n; i++) rank[a.row[i]] = i;
+  task t = {.points = points, .metric = metric, .dim = ct_metric_dim(metric, points->dim)};
+  int *sorted;
+  if (points->n < 1) return CT_ERR_DOMAIN;
+  CT_TRY(fill_keys(&t, run));
+  CT_TRY(sort_keys(t.keys, points->n, t.grid.bits * t.grid.columns, &sorted, run));
+  for (int i = 0; i < points->n; i++) rank[sorted[i]] = i;
   return CT_OK;
 }

@@ -12,7 +12,8 @@
  *
  * Invariants, for the node at pos with parent q (ct_tree_check() is their executable form):
  *   order       point[] is a permutation, and point[q] < point[pos]: a parent's row is smaller than
- *               all its descendants', so the rows < i are a tree again for every i
+ *               all its descendants', so the rows < i are a tree again for every i; duplicates
+ *               come first among their siblings, by row
  *   levels      level[pos] < level[q]; CT_LEVEL_DUPLICATE for points at distance 0 of their parent
  *   covering    parent_distance[pos] = d(pos, q) <= 2^(level[pos] + 1), and <= 2^level[q] below the root
  *   separation  parent_distance[pos] > 2^level[pos]; d(a, b) > 2^level[a] for siblings with level[a] <= level[b],

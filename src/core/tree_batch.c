@@ -1,15 +1,21 @@
 #include "canonical.h"
 
 #include "ct.h"
+#include "rounds.h"
 #include "tree_search.h"
 #include "tree_support.h"
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
+/* Batches of queries over the cover tree. Every query is answered on its own, so nothing depends on which thread
+ * answers it, or when. Distances that must stay on the calling thread are asked for outside any parallel
+ * region, because they may never return. */
 
-/* Batches of queries over the cover tree: dealt over the threads in rounds, between which the calling
- * thread polls. Every query is answered on its own, so nothing depends on who answers it, or when. */
+/* Scratch of one thread. */
+typedef struct {
+  ct_searcher searcher;
+  int *row; /* k answers */
+  double *distance;
+  ct_status status; /* of the first query that failed */
+} worker;
 
 /* What is asked of every query, and where the answers go. */
 typedef struct {
@@ -22,22 +28,8 @@ typedef struct {
   const size_t *offset; /* within, second call: where they go */
   int *id;
   double *dist;
+  worker *workers;
 } task;
-
-/* Scratch of one thread. */
-typedef struct {
-  ct_searcher searcher;
-  int *row; /* k answers */
-  double *distance;
-} worker;
-
-static int thread_number(void) {
-#ifdef _OPENMP
-  return omp_get_thread_num();
-#else
-  return 0;
-#endif
-}
 
 /* When all indexed points ask, they ask in tree order: one after the other visits the same nodes. */
 static int query_at(const task *t, int i) {
@@ -90,36 +82,24 @@ static ct_status answer(const task *t, int i, worker *w) {
   return t->k > 0 ? answer_knn(t, q, w) : answer_within(t, q, w);
 }
 
-static ct_status answer_by_team(const task *t, int from, int to, worker *workers, int threads) {
-  int failed = CT_OK;
-  (void)threads;
-#pragma omp parallel for num_threads(threads) schedule(dynamic, 4) reduction(max : failed)
-  for (int i = from; i < to; i++) {
-    int status = (int)answer(t, i, &workers[thread_number()]);
-    failed = status > failed ? status : failed;
-  }
-  return (ct_status)failed;
+static void answer_item(void *task_, int i, int thread) {
+  const task *t = task_;
+  worker *w = &t->workers[thread];
+  if (w->status == CT_OK) w->status = answer(t, i, w);
 }
 
-static ct_status answer_round(const task *t, int from, int to, worker *workers, int threads) {
-  if (threads > 1) return answer_by_team(t, from, to, workers, threads);
-  for (int i = from; i < to; i++) CT_TRY(answer(t, i, workers));
+static ct_status answer_by_team(task *t, const ct_run *run) {
+  CT_TRY(ct_rounds_run(answer_item, t, t->queries->count, 4, 0, 1, run));
+  for (int i = 0; i < run->threads; i++) CT_TRY(t->workers[i].status);
   return CT_OK;
 }
 
-/* Rounds of 25 to 100 ms: their length follows the clock. */
-static ct_status answer_all(const task *t, worker *workers, int threads, const ct_run *run) {
+static ct_status answer_alone(const task *t, const ct_run *run) {
   ct_pace pace = ct_pace_start(run);
-  int count = t->queries->count, step = 8 * threads;
-  for (int from = 0; from < count;) {
-    int to = count - from < step ? count : from + step;
-    double start = run->now();
-    CT_TRY(answer_round(t, from, to, workers, threads));
-    double spent = run->now() - start;
-    if (spent < 0.025 && step < count) step *= 2;
-    else if (spent > 0.1 && step > threads) step /= 2;
-    from = to;
-    CT_TRY(ct_pace_poll(&pace, (double)from / count));
+  int count = t->queries->count;
+  for (int i = 0; i < count; i++) {
+    CT_TRY(answer(t, i, t->workers));
+    CT_TRY(ct_pace_poll(&pace, (double)i / count));
   }
   return CT_OK;
 }
@@ -133,11 +113,11 @@ static ct_status check_queries(const ct_queries *queries, int n) {
   return CT_OK;
 }
 
-static ct_status make_workers(const task *t, const ct_search_plan *plan, int threads,
-                              worker **workers, const ct_run *run) {
-  CT_NEW(*workers, &run->arena, threads);
+static ct_status make_workers(task *t, const ct_search_plan *plan, int threads, const ct_run *run) {
+  CT_NEW(t->workers, &run->arena, threads);
   for (int i = 0; i < threads; i++) {
-    worker *w = *workers + i;
+    worker *w = &t->workers[i];
+    w->status = CT_OK;
     CT_TRY(ct_searcher_make(&w->searcher, plan, run));
     CT_NEW(w->row, &run->arena, t->k);
     CT_NEW(w->distance, &run->arena, t->k);
@@ -145,18 +125,17 @@ static ct_status make_workers(const task *t, const ct_search_plan *plan, int thr
   return CT_OK;
 }
 
-static ct_status perform(const task *t, ct_stats *stats, const ct_run *run) {
+static ct_status perform(task *t, ct_stats *stats, const ct_run *run) {
   double start = run->now();
   int threads = t->distances->parallel ? run->threads : 1;
   ct_search_plan plan;
-  worker *workers = NULL;
   CT_TRY(check_queries(t->queries, t->tree->n));
   CT_TRY(ct_search_plan_make(&plan, t->tree, t->distances, run));
-  CT_TRY(make_workers(t, &plan, threads, &workers, run));
-  CT_TRY(answer_all(t, workers, threads, run));
+  CT_TRY(make_workers(t, &plan, threads, run));
+  CT_TRY(threads > 1 ? answer_by_team(t, run) : answer_alone(t, run));
   for (int i = 0; i < threads; i++) {
-    stats->evaluations += workers[i].searcher.evaluations;
-    stats->nodes += workers[i].searcher.nodes;
+    stats->evaluations += t->workers[i].searcher.evaluations;
+    stats->nodes += t->workers[i].searcher.nodes;
   }
   stats->queries += t->queries->count;
   stats->seconds[CT_PHASE_SEARCH] += run->now() - start;

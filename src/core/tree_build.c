@@ -1,9 +1,9 @@
 #include "canonical.h"
 
 #include "ct.h"
+#include "rounds.h"
 #include "tree_support.h"
 
-#include <limits.h>
 #include <string.h>
 
 /* The cover tree, built from the top and in row order.
@@ -325,54 +325,64 @@ static ct_status plant(const build *b, worker *w) {
 
 /* ---- several threads ---- */
 
-/* Divides long sets and lists short ones until the list or the quota of rows is full; moves *at. */
-static ct_status gather(const build *b, int *at, int quota, int *list, int *listed, worker *w) {
+/* The short sets of a stretch of positions, and who finishes them. */
+typedef struct {
+  const build *build;
+  int *list;
+  int listed;
+  double *evaluations; /* one per thread */
+  ct_status *status;
+} deal;
+
+/* Divides long sets and lists the short ones they leave, until the list is full; moves *at. */
+static ct_status list_sets(deal *d, int *at, worker *w) {
+  const build *b = d->build;
   const int *size = b->tree->size;
-  int rows = 0;
-  *listed = 0;
-  while (*at < b->n && *listed < DEAL && rows < quota) {
+  d->listed = 0;
+  while (*at < b->n && d->listed < DEAL) {
     if (size[*at] > 0) {
       ++*at;
     } else if (-size[*at] >= TEAM) {
       CT_TRY(divide(b, *at, w));
     } else {
-      list[(*listed)++] = *at;
-      rows -= size[*at];
+      d->list[d->listed++] = *at;
       *at -= size[*at];
     }
   }
   return CT_OK;
 }
 
-static ct_status finish(const build *b, const int *list, int listed, int threads, worker *w) {
-  int failed = CT_OK;
-  double evaluations = 0;
-  (void)threads;
-#pragma omp parallel for num_threads(threads) schedule(dynamic, 1) reduction(max : failed) \
-    reduction(+ : evaluations)
-  for (int i = 0; i < listed; i++) {
-    worker own = {NULL, 1, 0};
-    int status = (int)sweep(b, list[i], list[i] - b->tree->size[list[i]], &own);
-    failed = status > failed ? status : failed;
-    evaluations += own.evaluations;
-  }
-  w->evaluations += evaluations;
-  return (ct_status)failed;
+static void finish_set(void *deal_, int i, int thread) {
+  deal *d = deal_;
+  int start = d->list[i], end = start - d->build->tree->size[start];
+  worker w = {NULL, 1, 0};
+  if (d->status[thread] == CT_OK) d->status[thread] = sweep(d->build, start, end, &w);
+  d->evaluations[thread] += w.evaluations;
 }
 
-/* Rounds of about 50 ms: the quota of rows follows the clock. */
-static ct_status sweep_by_team(const build *b, int threads, worker *w, const ct_run *run) {
-  int *list, listed, at = 1, quota = 16 * TEAM;
-  CT_NEW(list, &run->arena, DEAL);
-  while (at < b->n) {
-    CT_TRY(gather(b, &at, quota, list, &listed, w));
-    double start = run->now();
-    CT_TRY(finish(b, list, listed, threads, w));
-    double spent = run->now() - start;
-    if (spent < 0.025 && quota < INT_MAX / 4) quota *= 2;
-    else if (spent > 0.1 && quota > TEAM) quota /= 2;
-    CT_TRY(ct_pace_poll(w->pace, (double)at / b->n));
+static ct_status make_deal(deal *d, const build *b, const ct_run *run) {
+  d->build = b;
+  CT_NEW(d->list, &run->arena, DEAL);
+  CT_NEW(d->evaluations, &run->arena, run->threads);
+  CT_NEW(d->status, &run->arena, run->threads);
+  for (int i = 0; i < run->threads; i++) {
+    d->evaluations[i] = 0;
+    d->status[i] = CT_OK;
   }
+  return CT_OK;
+}
+
+static ct_status sweep_by_team(const build *b, worker *w, const ct_run *run) {
+  deal d;
+  CT_TRY(make_deal(&d, b, run));
+  for (int at = 1; at < b->n;) {
+    int from = at;
+    CT_TRY(list_sets(&d, &at, w));
+    CT_TRY(ct_rounds_run(finish_set, &d, d.listed, 1, (double)from / b->n,
+                         (double)(at - from) / b->n, run));
+    for (int i = 0; i < run->threads; i++) CT_TRY(d.status[i]);
+  }
+  for (int i = 0; i < run->threads; i++) w->evaluations += d.evaluations[i];
   return CT_OK;
 }
 
@@ -393,8 +403,7 @@ ct_status ct_tree_build(const ct_distances *distances, const int *rank, ct_tree 
   CT_NEW(b.slot, &run->arena, b.n);
   CT_NEW(b.half, &run->arena, b.n);
   CT_TRY(plant(&b, &w));
-  if (w.team > 1) CT_TRY(sweep_by_team(&b, w.team, &w, run));
-  else CT_TRY(sweep(&b, 1, b.n, &w));
+  CT_TRY(w.team > 1 ? sweep_by_team(&b, &w, run) : sweep(&b, 1, b.n, &w));
   stats->evaluations += w.evaluations;
   stats->seconds[CT_PHASE_TREE] += run->now() - start;
   return CT_OK;

@@ -67,6 +67,14 @@ static int is_length(double d) {
   return d >= 0 && d <= DBL_MAX;
 }
 
+/* Duplicates are leaves, so the sibling before one stands at the position before it. */
+static int duplicate_misplaced(const check *c, int i) {
+  const ct_tree *t = c->tree;
+  if (i == c->parent[i] + 1) return 0;
+  return t->level[i - 1] != CT_LEVEL_DUPLICATE || c->parent[i - 1] != c->parent[i] ||
+         t->point[i - 1] > t->point[i];
+}
+
 static int order_broken(check *c) {
   const ct_tree *t = c->tree;
   for (int i = 1; i < t->n; i++) {
@@ -75,7 +83,9 @@ static int order_broken(check *c) {
       return broken(c, i, "parents come before their descendants");
     if (t->level[i] >= t->level[above]) return broken(c, i, "levels fall from parent to child");
     if (t->level[i] < CT_LEVEL_DUPLICATE)
-      return broken(c, i, "levels are not below that of duplicates");
+      return broken(c, i, "no level is below that of duplicates");
+    if (t->level[i] == CT_LEVEL_DUPLICATE && duplicate_misplaced(c, i))
+      return broken(c, i, "duplicates come first among their siblings, by row");
   }
   return 0;
 }
@@ -114,7 +124,7 @@ static ct_status check_descendants(check *c, int node, int *stop) {
     for (; child < from + count; child += t->size[child])
       if (!*stop && differ(c, t->parent_distance[child], d[child - from]))
         *stop = broken(c, child, "parent distances are the distances of parent and child");
-    CT_TRY(ct_pace_poll(&c->pace, (double)node / t->n));
+    CT_TRY(ct_pace_poll(&c->pace, 0.5 * node / t->n));
   }
   if (!*stop && differ(c, t->radius[node], most))
     *stop = broken(c, node, "the radius is the largest distance to a descendant");
@@ -161,7 +171,7 @@ static ct_status check_siblings(check *c, int node, int *stop) {
     }
     CT_TRY(ct_distances_between(c->distances, t->point[node], row, count, d));
     for (int i = 0; i < count && !*stop; i++) *stop = sibling_broken(c, node, position[i], d[i]);
-    CT_TRY(ct_pace_poll(&c->pace, (double)node / t->n));
+    CT_TRY(ct_pace_poll(&c->pace, 0.5 + 0.5 * node / t->n));
   }
   return CT_OK;
 }
