@@ -59,18 +59,6 @@ void ct_candidates_start(ct_candidates *candidates, const double *point, int lim
   candidates->tie_row = INT_MAX;
 }
 
-static void drop_above(ct_candidates *c, double key) {
-  int kept = 0;
-  for (int i = 0; i < c->count; i++) {
-    double this_key = c->key[i];
-    int slot = c->slot[i];
-    c->key[kept] = this_key;
-    c->slot[kept] = slot;
-    kept += this_key <= key;
-  }
-  c->count = kept;
-}
-
 static double distance_of(ct_candidates *c, const ct_blocks *blocks, int i) {
   if (ct_metric_key_suffices(blocks->metric)) return ct_metric_from_key(blocks->metric, c->key[i]);
   const double *x = ct_leaf_at(blocks, c->slot[i] / CT_LEAF) + c->slot[i] % CT_LEAF;
@@ -114,8 +102,7 @@ static void cut_exactly(ct_candidates *c, const ct_blocks *blocks) {
 /* A key that at least the wanted number of candidates do not exceed, and few more. */
 static double find_threshold(const ct_candidates *c, const ct_blocks *blocks) {
   int wanted = c->wanted, enough = wanted + slack(wanted), below = 0, within = c->count;
-  double low = 0, high = 0;
-  for (int i = 0; i < c->count; i++) high = c->key[i] > high ? c->key[i] : high;
+  double low = 0, high = blocks->kernels.largest_key(c->key, c->count);
   for (int guess = 0; guess < GUESSES && within > enough; guess++) {
     double share = guess == 0 ? c->share : 0.5;
     if (guess > 0 && guess < HALVING_FROM)
@@ -134,6 +121,6 @@ void ct_candidates_cut(ct_candidates *c, const ct_blocks *blocks) {
   for (int i = 0; i < CT_FAN; i++) c->key[c->count + i] = INFINITY;
   double threshold = ct_key_widened(blocks, find_threshold(c, blocks));
   c->bound = fmin(c->bound, threshold);
-  drop_above(c, threshold);
+  c->count = blocks->kernels.keep_keys(c->key, c->slot, c->count, threshold);
   if (c->count > c->wanted + c->wanted / 2 + 2 * slack(c->wanted)) cut_exactly(c, blocks);
 }

@@ -31,16 +31,24 @@ typedef struct {
   double (*nearest_reach)(const struct ct_blocks *blocks, const double *leaf, const double *reach,
                           const double *point);
 
-  /* How many of count keys are <= limit; the entries up to the next multiple of 8 must be INFINITY. */
+  /* How many of count keys are <= limit; the entries up to the next multiple of 8 are INFINITY. */
   int (*count_keys)(const double *key, int count, double limit);
 
-  /* place[i] = how many of count different numbers are smaller than number[i]; both arrays in whole
-   * multiples of 32, filled up with INT_MAX. */
-  void (*rank)(const int *number, int count, int *place);
+  double (*largest_key)(const double *key, int count);
+
+  /* Keeps those of count keys and slots that are <= limit, in order; returns their number. */
+  int (*keep_keys)(double *key, int *slot, int count, double limit);
+
+  /* place[i]: the rank of distance i among count <= CT_RANKED, as far as steps of the 2^23rd part of
+   * their range tell them apart, by i else. place has CT_RANKED entries. */
+  void (*rank)(const double *distance, int count, int *place);
 
   /* Square roots in place, of whole multiples of 8. */
   void (*roots)(double *value, int count);
 } ct_kernels;
+
+/* How many distances are ranked at most: a step and a place share an int. */
+#define CT_RANKED 256
 
 ct_kernels ct_kernels_for(ct_simd simd, ct_key key, int dim);
 

@@ -4,9 +4,13 @@
 #include <limits.h>
 #include <math.h>
 
+#include "block_answers.h"
 #include "block_search.h"
 #include "block_select.h"
 #include "ct.h"
+
+/* Of the progress; the rest is for the answers' last step. */
+#define SEARCH_SHARE 0.95
 
 typedef struct {
   ct_block_worker own;
@@ -15,26 +19,22 @@ typedef struct {
 
 typedef struct {
   ct_block_search search;
+  ct_answers answers;
   int k, wanted;
-  int *id;
-  double *dist;
   worker *workers;
 } task;
 
-/* Column-major output of query q, without its own row. */
-static void write_neighbors(const task *t, int q, const double *distance, const int *row, int count) {
+/* Answers query q from its sorted candidates, its own row dropped. */
+static void answer(const task *t, int q, double *distance, int *row, int count) {
   const ct_queries *queries = t->search.list.queries;
-  int own = queries->self ? -1 : ct_query_row(queries, q), written = 0;
-  size_t rows = (size_t)queries->count, place = (size_t)q;
-  for (int i = 0; i < count && written < t->k; i++) {
-    if (row[i] == own) continue;
-    t->id[place + (size_t)written * rows] = row[i];
-    t->dist[place + (size_t)written++ * rows] = distance[i];
+  int own = queries->self ? -1 : ct_query_row(queries, q), place = 0;
+  while (place < count && row[place] != own) place++;
+  if (place < count) {
+    /* it is the first but for equal points */
+    for (int i = place; i > 0; i--) distance[i] = distance[i - 1], row[i] = row[i - 1];
+    distance++, row++, count--;
   }
-  for (; written < t->k; written++) {
-    t->id[place + (size_t)written * rows] = -1;
-    t->dist[place + (size_t)written * rows] = NAN;
-  }
+  ct_answers_write(&t->answers, q, row, distance, count < t->k ? count : t->k);
 }
 
 /* Orders the candidates of query i of the block and writes them. */
@@ -60,7 +60,7 @@ static void finish_query(const task *t, worker *w, int i) {
     w->reach[i] = ct_norm_of_distance(blocks, last);
     if (last == 0) c->tie_key = 0, c->tie_row = row[t->wanted - 1];
   }
-  write_neighbors(t, w->own.block.query[i], distance, row, c->count);
+  answer(t, w->own.block.query[i], distance, row, c->count);
 }
 
 /* Scans leaves around the one nearest to query i until there are candidates enough for a bound. */
@@ -85,6 +85,7 @@ static void seed(const task *t, worker *w, int i) {
 static void search_first(const task *t, worker *w) {
   ct_candidates *c = &w->own.candidates;
   const double *point = w->own.block.point;
+  ct_answers_prefetch(&t->answers, w->own.block.query[0]);
   seed(t, w, 0);
   ct_walk walk = {c->bound, c->limit, c->tie_key, c->tie_row};
   ct_block_worker_list(&w->own, &t->search, point, point, &walk);
@@ -124,6 +125,7 @@ static void search_block(void *self, int number, int thread) {
   for (int i = 1; i < block->count; i++) {
     const double *point = block->point + i * blocks->dim;
     ct_candidates_start(&w->own.candidates, point, block->limit[i], reach_key(t, w, i));
+    ct_answers_prefetch(&t->answers, block->query[i]);
     w->own.candidates.tie_key = walk.tie_key;
     w->own.candidates.tie_row = walk.tie_row;
     blocks->kernels.scan_list(blocks, &w->own.list, point, &w->own.candidates);
@@ -148,11 +150,14 @@ ct_status ct_block_knn(const ct_points *points, const ct_metric *metric, const i
   if (queries->count == 0) return CT_OK;
   CT_TRY(ct_block_search_start(points, metric, order, queries, &t.search, stats, run));
   t.k = k, t.wanted = wanted_rows(queries, k, points->n);
-  t.id = id, t.dist = dist;
+  ct_answers_start(&t.answers, id, dist, queries->count, k);
   CT_NEW(t.workers, &run->arena, run->threads);
   for (int i = 0; i < run->threads; i++)
     CT_TRY(ct_block_worker_make(&t.workers[i].own, &t.search, t.wanted, run));
-  CT_TRY(ct_block_search_run(&t.search, search_block, &t, stats, run));
+  CT_TRY(ct_block_search_run(&t.search, search_block, &t, SEARCH_SHARE, stats, run));
   for (int i = 0; i < run->threads; i++) ct_block_worker_count(&t.workers[i].own, stats);
-  return CT_OK;
+  double start = run->now();
+  ct_status status = ct_answers_finish(&t.answers, SEARCH_SHARE, 1 - SEARCH_SHARE, run);
+  stats->seconds[CT_PHASE_SEARCH] += run->now() - start;
+  return status;
 }

@@ -53,9 +53,11 @@ static ct_status sort_by_class(ct_query_list *list, const ct_run *run) {
 ct_status ct_query_list_make(const ct_points *points, const ct_metric *metric, const int *order,
                              const ct_queries *queries, ct_query_list *list, const ct_run *run) {
   list->queries = queries;
+  list->aligned = 0;
   CT_TRY(order_queries(points, metric, order, queries, &list->query, run));
   list->classes = classes_for(points->n);
   if (queries->limit) return sort_by_class(list, run);
+  list->aligned = list->query == order;
   for (int c = 0; c < list->classes; c++) list->start[c] = 0;
   list->start[list->classes] = queries->count;
   return CT_OK;
@@ -142,9 +144,13 @@ void ct_query_block_load(ct_query_block *block, const ct_blocks *blocks, const c
                                                                                : queries->limit[q];
   }
   if (queries->limit) sort_by_limit(block);
+  const double *leaf = ct_leaf_at(blocks, first / CT_LEAF);
   for (int i = 0; i < count; i++) {
+    double *point = block->point + i * dim;
     int row = queries->points ? block->query[i] : ct_query_row(queries, block->query[i]);
-    ct_metric_embed(blocks->metric, points, row, block->point + i * dim);
+    if (!list->aligned) ct_metric_embed(blocks->metric, points, row, point);
+    else
+      for (int c = 0; c < dim; c++) point[c] = leaf[c * CT_LEAF + i];
   }
   bound_block(block, dim);
   if (!queries->limit) put_center_first(block, dim);

@@ -16,6 +16,7 @@
 typedef struct {
   const ct_queries *queries;
   const int *query;            /* query numbers, class by class, along a k-d order in each */
+  int aligned;                 /* whether query i of the list is slot i of the blocks */
   int classes;
   int start[CT_CLASSES + 1];   /* where each class begins; start[classes] = their number */
 } ct_query_list;

@@ -17,8 +17,8 @@ ct_status ct_block_search_start(const ct_points *points, const ct_metric *metric
   return CT_OK;
 }
 
-ct_status ct_block_search_run(ct_block_search *search, ct_round_item work, void *task, ct_stats *stats,
-                              const ct_run *run) {
+ct_status ct_block_search_run(ct_block_search *search, ct_round_item work, void *task, double share,
+                              ct_stats *stats, const ct_run *run) {
   const ct_query_list *list = &search->list;
   double total = list->queries->count;
   for (int c = list->classes - 1; c >= 0; c--) {
@@ -29,7 +29,7 @@ ct_status ct_block_search_run(ct_block_search *search, ct_round_item work, void 
     if (c < list->classes - 1) ct_blocks_keep_below(&search->blocks, CT_FIRST_PREFIX << c, run);
     double built = run->now();
     double done = (total - search->last) / total;
-    CT_TRY(ct_rounds_run(work, task, blocks, CHUNK, done, count / total, run));
+    CT_TRY(ct_rounds_run(work, task, blocks, CHUNK, share * done, share * count / total, run));
     stats->seconds[CT_PHASE_BLOCKS] += built - start;
     stats->seconds[CT_PHASE_SEARCH] += run->now() - built;
   }

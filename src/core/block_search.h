@@ -21,9 +21,9 @@ ct_status ct_block_search_start(const ct_points *points, const ct_metric *metric
                                 const ct_queries *queries, ct_block_search *search, ct_stats *stats,
                                 const ct_run *run);
 
-/* Calls work(task, number, thread) for every block of queries. */
-ct_status ct_block_search_run(ct_block_search *search, ct_round_item work, void *task, ct_stats *stats,
-                              const ct_run *run);
+/* Calls work(task, number, thread) for every block of queries. Progress ends at share. */
+ct_status ct_block_search_run(ct_block_search *search, ct_round_item work, void *task, double share,
+                              ct_stats *stats, const ct_run *run);
 
 /* What one thread works with. */
 typedef struct {

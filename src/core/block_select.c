@@ -2,9 +2,6 @@
 
 #include "block_select.h"
 
-#include <limits.h>
-#include <math.h>
-
 static int item_before(const ct_candidate *a, const ct_candidate *b) {
   return a->distance < b->distance || (a->distance == b->distance && a->row < b->row);
 }
@@ -148,30 +145,15 @@ void ct_sort_neighbors(double *distance, int *row, size_t count) {
 
 /* ---- ranks ---- */
 
-/* Distances as 23-bit steps from the smallest to the largest, made different by their places. */
-static void quantise(const double *distance, int count, int *number) {
-  double low = distance[0], high = distance[0];
-  for (int i = 1; i < count; i++) {
-    low = distance[i] < low ? distance[i] : low;
-    high = distance[i] > high ? distance[i] : high;
-  }
-  double scale = high > low ? 8388000.0 / (high - low) : 0;
-  if (!(scale < 1e300)) scale = 0;
-  for (int i = 0; i < (count + 31) / 32 * 32; i++)
-    number[i] = i < count ? (int)((distance[i] - low) * scale) << 8 | i : INT_MAX;
-}
-
 void ct_rank_neighbors(const ct_kernels *kernels, const double *distance, const int *row, int count,
                        double *sorted_distance, int *sorted_row) {
-  int number[CT_RANKED] = {0}, place[CT_RANKED], disorder = 0;
-  if (count == 0) return;
-  quantise(distance, count, number);
-  kernels->rank(number, count, place);
+  int place[CT_RANKED], disorder = 0;
+  kernels->rank(distance, count, place);
   for (int i = 0; i < count; i++) {
     sorted_distance[place[i]] = distance[i];
     sorted_row[place[i]] = row[i];
   }
-  /* steps hide small differences, and ties: what they left in disorder is near its place */
+  /* what the ranks do not tell apart is in disorder, near its place */
   for (int i = 1; i < count; i++) disorder |= sorted_distance[i - 1] >= sorted_distance[i];
   if (disorder) insertion_sort((pairs){sorted_distance, sorted_row}, 0, (size_t)count);
 }

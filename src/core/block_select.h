@@ -13,7 +13,6 @@ void ct_sort_neighbors(double *distance, int *row, size_t count);
 
 /* The same for at most CT_RANKED of them, from one pair of arrays to another: by counting for each one
  * the smaller ones, with vectors, which for so few is faster than any sort that branches. */
-#define CT_RANKED 256
 void ct_rank_neighbors(const ct_kernels *kernels, const double *distance, const int *row, int count,
                        double *sorted_distance, int *sorted_row);
 

@@ -40,9 +40,16 @@ CT_INLINE unsigned rows_below(const int *row, int limit) {
   return _mm256_cmplt_epi32_mask(_mm256_loadu_si256((const __m256i *)row), _mm256_set1_epi32(limit));
 }
 
-/* Writes the keys and slots (first, first + 1, ...) of the set bits; returns their number. */
-CT_INLINE int append(vec key, unsigned bits, int first, double *keys, int *slots) {
-  __m256i slot = _mm256_add_epi32(_mm256_set1_epi32(first), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+/* The slots of VEC_DOUBLES points. */
+typedef __m256i slotvec;
+
+CT_INLINE slotvec slots_load(const int *p) { return _mm256_loadu_si256((const __m256i *)p); }
+CT_INLINE slotvec slots_from(int first) {
+  return _mm256_add_epi32(_mm256_set1_epi32(first), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+/* Writes the keys and slots whose bits are set; returns their number. Whole vectors are written. */
+CT_INLINE int append(vec key, slotvec slot, unsigned bits, double *keys, int *slots) {
   _mm512_storeu_pd(keys, _mm512_maskz_compress_pd((__mmask8)bits, key));
   _mm256_storeu_si256((__m256i *)slots, _mm256_maskz_compress_epi32((__mmask8)bits, slot));
   return __builtin_popcount(bits);
@@ -56,6 +63,11 @@ CT_INLINE ivec ivec_all(int a) { return _mm512_set1_epi32(a); }
 /* count + 1 where a > b */
 CT_INLINE ivec ivec_count_above(ivec count, ivec a, ivec b) {
   return _mm512_mask_add_epi32(count, _mm512_cmpgt_epi32_mask(a, b), count, _mm512_set1_epi32(1));
+}
+
+/* Truncated to ints, at p. */
+CT_INLINE void vec_store_ints(int *p, vec a) {
+  _mm256_storeu_si256((__m256i *)p, _mm512_cvttpd_epi32(a));
 }
 
 /* ---- 256 bits ---- */
@@ -88,14 +100,22 @@ static const int set_bits[16][4] = {
     {1, 2, 0, 0}, {0, 1, 2, 0}, {3, 0, 0, 0}, {0, 3, 0, 0}, {1, 3, 0, 0}, {0, 1, 3, 0},
     {2, 3, 0, 0}, {0, 2, 3, 0}, {1, 2, 3, 0}, {0, 1, 2, 3}};
 
-CT_INLINE int append(vec key, unsigned bits, int first, double *keys, int *slots) {
+typedef __m128i slotvec;
+
+CT_INLINE slotvec slots_load(const int *p) { return _mm_loadu_si128((const __m128i *)p); }
+CT_INLINE slotvec slots_from(int first) {
+  return _mm_add_epi32(_mm_set1_epi32(first), _mm_setr_epi32(0, 1, 2, 3));
+}
+
+CT_INLINE int append(vec key, slotvec slot, unsigned bits, double *keys, int *slots) {
   __m128i lane = _mm_loadu_si128((const __m128i *)set_bits[bits]);
   /* a double is moved as two ints: 2 lane, 2 lane + 1 */
   __m128i even = _mm_slli_epi32(lane, 1), odd = _mm_or_si128(even, _mm_set1_epi32(1));
   __m256i halves = _mm256_set_m128i(_mm_unpackhi_epi32(even, odd), _mm_unpacklo_epi32(even, odd));
   __m256 moved = _mm256_permutevar8x32_ps(_mm256_castpd_ps(key), halves);
   _mm256_storeu_pd(keys, _mm256_castps_pd(moved));
-  _mm_storeu_si128((__m128i *)slots, _mm_add_epi32(lane, _mm_set1_epi32(first)));
+  __m128 moved_slot = _mm_permutevar_ps(_mm_castsi128_ps(slot), lane);
+  _mm_storeu_si128((__m128i *)slots, _mm_castps_si128(moved_slot));
   return __builtin_popcount(bits);
 }
 
@@ -107,6 +127,8 @@ CT_INLINE ivec ivec_all(int a) { return _mm256_set1_epi32(a); }
 CT_INLINE ivec ivec_count_above(ivec count, ivec a, ivec b) {
   return _mm256_sub_epi32(count, _mm256_cmpgt_epi32(a, b));
 }
+
+CT_INLINE void vec_store_ints(int *p, vec a) { _mm_storeu_si128((__m128i *)p, _mm256_cvttpd_epi32(a)); }
 
 /* ---- 128 bits ---- */
 #else
@@ -152,15 +174,24 @@ CT_INLINE unsigned rows_below(const int *row, int limit) {
   return bits;
 }
 
-CT_INLINE int append(vec key, unsigned bits, int first, double *keys, int *slots) {
+typedef struct {
+  int first, second;
+} slotvec;
+
+CT_INLINE slotvec slots_load(const int *p) { return (slotvec){p[0], p[1]}; }
+CT_INLINE slotvec slots_from(int first) { return (slotvec){first, first + 1}; }
+
+CT_INLINE int append(vec key, slotvec slot, unsigned bits, double *keys, int *slots) {
   /* both are written, the second one over the first where that is not wanted */
   int second = (int)(bits & 1);
   keys[0] = key[0];
-  slots[0] = first;
+  slots[0] = slot.first;
   keys[second] = key[1];
-  slots[second] = first + 1;
+  slots[second] = slot.second;
   return second + (int)(bits >> 1);
 }
+
+CT_INLINE void vec_store_ints(int *p, vec a) { p[0] = (int)a[0], p[1] = (int)a[1]; }
 
 CT_INLINE ivec ivec_load(const int *p) {
   ivec a;
@@ -174,11 +205,13 @@ CT_INLINE ivec ivec_count_above(ivec count, ivec a, ivec b) { return count - (iv
 #endif
 
 CT_INLINE double vec_least(vec a) {
-  double lane[VEC_DOUBLES], least;
+  double lane[VEC_DOUBLES];
   vec_store(lane, a);
-  least = lane[0];
+  double least = lane[0];
   for (int j = 1; j < VEC_DOUBLES; j++) least = lane[j] < least ? lane[j] : least;
   return least;
 }
+
+CT_INLINE double vec_largest(vec a) { return -vec_least(vec_sub(vec_all(0), a)); }
 
 #endif

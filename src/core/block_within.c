@@ -96,7 +96,7 @@ static ct_status search_within(task *t, const ct_points *points, const ct_metric
     w->own.candidates.owner = w;
     w->own.candidates.relieve = take;
   }
-  CT_TRY(ct_block_search_run(&t->search, search_block, t, stats, run));
+  CT_TRY(ct_block_search_run(&t->search, search_block, t, 1, stats, run));
   for (int i = 0; i < run->threads; i++) ct_block_worker_count(&t->workers[i].own, stats);
   return CT_OK;
 }
