@@ -68,9 +68,21 @@ typedef struct {
   float *reach;       /* count * count: reach[a * count + b] bounds |M_a rho(frame a, x)|, x in b */
 } ct_net;
 
+/* All of a net but its table: chooses the radius (<= 0) and the frame size (0) where they are not given.
+ * asking: new points that will ask, or NULL. *built: 0 when most balls do not cover the points, or they
+ * are no correlations (two_frame.c); then the scan must do. */
+ct_status ct_net_build(ct_net *net, const ct_residual *index, const ct_residual *asking, double radius,
+                       int frame_size, int most, int *built, double done, double share, ct_stats *stats,
+                       const ct_run *run);
+
+/* net->norm and net->noise_unit. */
+ct_status ct_net_measure(ct_net *net, const ct_residual *index, const ct_residual *asking,
+                         const ct_run *run);
+
 /* Finds centres greedily until every point that can be measured lies within radius of one, or there are
- * most of them; assigns every point to a ball. *fits: whether most sufficed. */
-ct_status ct_net_cover(ct_net *net, const ct_residual *index, double radius, int most, int *fits,
+ * most of them; assigns every point to a ball. *covered: the share of the points that found one; only a
+ * net of 1 is of use. */
+ct_status ct_net_cover(ct_net *net, const ct_residual *index, double radius, int most, double *covered,
                        double done, double share, ct_stats *stats, const ct_run *run);
 
 /* Gram matrix, frames, and the members' coordinates. */
@@ -86,12 +98,18 @@ ct_status ct_members_lay_out(ct_members *members, const ct_residual *points, con
 ct_status ct_members_coordinates(ct_members *members, ct_net *net, double done, double share,
                                  ct_stats *stats, const ct_run *run);
 
-/* The table of members. */
-ct_status ct_members_table(ct_members *members, const ct_net *net, double done, double share,
-                           ct_stats *stats, const ct_run *run);
+/* The table is filled in parts: members first .. last - 1 against the centres of the listed balls, NULL:
+ * all. Scratch lives from ct_table_new() on and serves all parts. */
+typedef struct ct_table_work ct_table_work;
 
-/* reach[] from the table of the net's members. */
-ct_status ct_net_reach(ct_net *net, double done, double share, const ct_run *run);
+ct_status ct_table_new(ct_table_work **work, const ct_net *net, const ct_run *run);
+
+ct_status ct_table_fill(ct_table_work *work, ct_members *members, int first, int last, const int *ball,
+                        int balls, double done, double share, ct_stats *stats, const ct_run *run);
+
+/* reach[] of the frames of the listed balls (NULL: all) from the table of the net's members. */
+ct_status ct_net_reach(ct_net *net, const int *ball, int balls, double done, double share,
+                       const ct_run *run);
 
 /* Lays out new points in the balls of their best centres among those nearest in input space. */
 ct_status ct_members_of_new(ct_members *members, const ct_net *net, const ct_residual *points,

@@ -337,64 +337,87 @@ static ct_status number_balls(ct_net *net, const int *found_centre, int *ball_of
   return CT_OK;
 }
 
-ct_status ct_net_cover(ct_net *net, const ct_residual *index, double radius, int most, int *fits,
-                       double done, double share, ct_stats *stats, const ct_run *run) {
-  int n = index->n, start = 0, covered = 0, *order, *ball_of, *centre;
-  float *best;
+/* The points still without a ball, in the fixed random order, and where everybody is. */
+typedef struct {
+  int *order;
+  int start;
+  int *ball_of;  /* of each position, -1: none */
+  float *best;   /* correlation with the centre of its ball, 2 for those that need none */
+  int *centre;   /* positions of the centres found so far */
+  int covered;
+} progress;
+
+static ct_status start_progress(progress *at, const ct_net *net, int most, const ct_run *run) {
+  int n = net->index->n;
+  double noisiest = sqrt(CENTRE_NOISE) / net->noise_unit; /* largest scale of a centre */
+  CT_NEW(at->order, &run->arena, n);
+  CT_NEW(at->ball_of, &run->arena, n);
+  CT_NEW(at->best, &run->arena, n);
+  CT_NEW(at->centre, &run->arena, (size_t)most + BATCH);
+  shuffle(at->order, n);
+  at->start = at->covered = 0;
+  for (int i = 0; i < n; i++) {
+    int usable = net->index->scale[i] > 0 && net->index->scale[i] <= noisiest;
+    at->best[i] = usable ? 0 : 2;
+    at->ball_of[i] = -1;
+    at->covered += !usable;
+  }
+  return CT_OK;
+}
+
+/* The next candidates. */
+static int fill_batch(cover *s, progress *at) {
+  int count = 0, n = s->index->n;
+  float threshold = (float)s->threshold;
+  while (at->start < n && at->best[at->order[at->start]] >= threshold) at->start++;
+  for (int i = at->start; i < n && count < BATCH; i++)
+    if (at->best[at->order[i]] < threshold) s->batch[count++] = at->order[i];
+  return count;
+}
+
+static void put_into_ball(const cover *s, progress *at, int x, int ball, float rho) {
+  at->covered += at->best[x] < (float)s->threshold;
+  at->best[x] = rho;
+  at->ball_of[x] = ball;
+}
+
+/* Gives the finds of the batch's centres to them, one centre after the other. */
+static void take_finds(const cover *s, progress *at, int first_ball) {
+  for (int j = 0; j < s->new_centres; j++) {
+    const find *hit = s->finds + (size_t)j * (size_t)s->capacity;
+    at->centre[first_ball + j] = s->centre[j];
+    for (int f = 0; f < s->found[j]; f++, hit++)
+      if (at->ball_of[hit->position] < 0 || hit->rho > at->best[hit->position])
+        put_into_ball(s, at, hit->position, first_ball + j, hit->rho);
+  }
+  for (int j = 0; j < s->new_centres; j++) put_into_ball(s, at, s->centre[j], first_ball + j, 2);
+}
+
+ct_status ct_net_cover(ct_net *net, const ct_residual *index, double radius, int most,
+                       double *share_covered, double done, double share, ct_stats *stats,
+                       const ct_run *run) {
   cover s;
   mutual m;
+  progress at;
   net->index = index;
-  ct_pairs_init(&net->pairs, index, run->simd);
+  net->count = 0;
   s.index = index;
   s.pairs = &net->pairs;
   s.threshold = 1 - radius * radius;
   CT_TRY(new_cover(&s, &m, run));
-  CT_NEW(order, &run->arena, n);
-  CT_NEW(ball_of, &run->arena, n);
-  CT_NEW(best, &run->arena, n);
-  CT_NEW(centre, &run->arena, (size_t)most + BATCH);
-  shuffle(order, n);
-  double noisiest = sqrt(CENTRE_NOISE) / net->noise_unit; /* largest scale of a centre */
-  for (int i = 0; i < n; i++) {
-    int usable = index->scale[i] > 0 && index->scale[i] <= noisiest;
-    best[i] = usable ? 0 : 2;
-    ball_of[i] = -1;
-    covered += !usable;
-  }
-  net->count = 0;
-  while (net->count <= most) {
-    m.count = 0;
-    while (start < n && best[order[start]] >= (float)s.threshold) start++;
-    for (int i = start; i < n && m.count < BATCH; i++)
-      if (best[order[i]] < (float)s.threshold) s.batch[m.count++] = order[i];
-    if (m.count == 0) break;
-    CT_TRY(ct_rounds_run(mutual_panel, &m, (m.count + CT_PANEL - 1) / CT_PANEL, 1,
-                         done + share * covered / n, 0, run));
+  CT_TRY(start_progress(&at, net, most, run));
+  while (net->count <= most && (m.count = fill_batch(&s, &at)) > 0) {
+    double now = done + share * at.covered / index->n;
+    CT_TRY(ct_rounds_run(mutual_panel, &m, (m.count + CT_PANEL - 1) / CT_PANEL, 1, now, 0, run));
     stats->products += (double)m.count * m.count;
     choose_centres(&s, &m);
-    CT_TRY(ct_rounds_run(explore, &s, s.new_centres, 2, done + share * covered / n, 0, run));
-    for (int j = 0; j < s.new_centres; j++) {
-      int number = net->count + j;
-      centre[number] = s.centre[j];
-      for (int f = 0; f < s.found[j]; f++) {
-        const find *hit = s.finds + (size_t)j * (size_t)s.capacity + f;
-        int x = hit->position;
-        if (ball_of[x] >= 0 && hit->rho <= best[x]) continue;
-        covered += best[x] < (float)s.threshold;
-        best[x] = hit->rho;
-        ball_of[x] = number;
-      }
-    }
-    for (int j = 0; j < s.new_centres; j++) {
-      covered += best[s.centre[j]] < (float)s.threshold;
-      best[s.centre[j]] = 2;
-      ball_of[s.centre[j]] = net->count + j;
-    }
+    CT_TRY(ct_rounds_run(explore, &s, s.new_centres, 2, now, 0, run));
+    take_finds(&s, &at, net->count);
     net->count += s.new_centres;
   }
   for (int i = 0; i < run->threads; i++) stats->products += s.explorer[i].products;
-  *fits = net->count > 0 && net->count <= most;
-  if (!*fits) return CT_OK;
-  CT_TRY(number_balls(net, centre, ball_of, run));
-  return ct_members_lay_out(&net->members, index, ball_of, net->count, run);
+  *share_covered = net->count > most ? (double)at.covered / index->n * (1 - 1e-9) : net->count > 0;
+  if (*share_covered < 1) return CT_OK;
+  CT_TRY(number_balls(net, at.centre, at.ball_of, run));
+  return ct_members_lay_out(&net->members, index, at.ball_of, net->count, run);
 }

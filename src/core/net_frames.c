@@ -389,14 +389,14 @@ ct_status ct_net_frames(ct_net *net, int frame_size, double done, double share, 
                         const ct_run *run) {
   size_t count = (size_t)net->count;
   net->frame_size = frame_size;
-  CT_TRY(fill_gram(net, done, share / 3, stats, run));
-  CT_TRY(make_frames(net, done + share / 3, share / 3, run));
+  CT_TRY(fill_gram(net, done, share * 0.3, stats, run));
+  CT_TRY(make_frames(net, done + share * 0.33, share * 0.3, run));
   CT_NEW(net->max_w, &run->arena, count);
   CT_NEW(net->max_residual, &run->arena, count);
   CT_NEW(net->max_noise, &run->arena, count);
   CT_NEW(net->min_row, &run->arena, count);
   CT_NEW(net->eta, &run->arena, count);
-  CT_TRY(ct_members_coordinates(&net->members, net, done + share * 2 / 3, share / 3, stats, run));
+  CT_TRY(ct_members_coordinates(&net->members, net, done + share * 0.66, share * 0.3, stats, run));
   net->centre_noise = net->noise_most = 0;
   for (int b = 0; b < net->count; b++) {
     summarize_ball(net, b);

@@ -23,18 +23,25 @@ typedef struct {
   int16_t *steps;
 } table_scratch;
 
-typedef struct {
-  ct_members *members;
+struct ct_table_work {
   const ct_net *net;
   const ct_frame_kernels *kernels;
   int panels;
-  double *rows;          /* V of the centres, padded apart by other than a power of two */
+  double *rows;           /* V of the centres, padded apart by other than a power of two */
   size_t row_step;
   table_scratch *scratch; /* one a thread */
-} table_task;
+  /* the part at work */
+  ct_members *members;
+  int first;
+  int last;
+  const int *ball;
+  int balls;
+};
+
+static int ball_at(const ct_table_work *task, int i) { return task->ball ? task->ball[i] : i; }
 
 /* Copies one row of a panel's steps to the blocks of the balls of its members. */
-static void scatter(const table_task *task, int first, int lanes, int centre, const int16_t *steps) {
+static void scatter(const ct_table_work *task, int first, int lanes, int centre, const int16_t *steps) {
   ct_members *members = task->members;
   size_t balls = (size_t)task->net->count;
   for (int i = first; i < first + lanes;) {
@@ -48,11 +55,11 @@ static void scatter(const table_task *task, int first, int lanes, int centre, co
 }
 
 static void fill_panels(void *data, int item, int thread) {
-  table_task *task = data;
+  ct_table_work *task = data;
   const ct_net *net = task->net;
   const ct_members *members = task->members;
   table_scratch *s = task->scratch + thread;
-  int first = item * task->panels * CT_PANEL, count = members->count - first;
+  int first = task->first + item * task->panels * CT_PANEL, count = task->last - first;
   if (count > task->panels * CT_PANEL) count = task->panels * CT_PANEL;
   for (int p = 0; p * CT_PANEL < count; p++) {
     const int *position = members->position + first + p * CT_PANEL;
@@ -61,11 +68,11 @@ static void fill_panels(void *data, int item, int thread) {
     for (int l = 0; l < CT_PANEL; l++)
       s->lane_scale[p][l] = l < lanes ? members->points->scale[position[l]] : 0;
   }
-  for (int i = 0; i < net->count; i += CT_TILE_ROWS) {
+  for (int i = 0; i < task->balls; i += CT_TILE_ROWS) {
     ct_pair_rows rows;
     double row_scale[CT_TILE_ROWS];
     for (int u = 0; u < CT_TILE_ROWS; u++) {
-      int centre = i + u < net->count ? i + u : i, x = net->centre[centre];
+      int centre = ball_at(task, i + u < task->balls ? i + u : i), x = net->centre[centre];
       rows.V[u] = task->rows + (size_t)centre * task->row_step;
       rows.x[u] = net->index->x + (size_t)x * (size_t)net->index->dim;
       row_scale[u] = net->index->scale[x];
@@ -74,15 +81,15 @@ static void fill_panels(void *data, int item, int thread) {
       int lanes = count - p * CT_PANEL < CT_PANEL ? count - p * CT_PANEL : CT_PANEL;
       ct_pairs_tile(&net->pairs, s->panel + p, &rows, s->c, s->work);
       task->kernels->quantize(s->c, row_scale, s->lane_scale[p], s->steps);
-      for (int u = 0; u < CT_TILE_ROWS && i + u < net->count; u++)
-        scatter(task, first + p * CT_PANEL, lanes, i + u, s->steps + u * CT_PANEL);
+      for (int u = 0; u < CT_TILE_ROWS && i + u < task->balls; u++)
+        scatter(task, first + p * CT_PANEL, lanes, ball_at(task, i + u), s->steps + u * CT_PANEL);
     }
   }
 }
 
 /* The lanes behind a ball's last member must hold something harmless. */
 static void clear_padding(void *data, int b, int thread) {
-  table_task *task = data;
+  ct_table_work *task = data;
   ct_members *members = task->members;
   int width = ct_members_width(members, b), used = members->start[b + 1] - members->start[b];
   int16_t *block = members->table + members->padded[b] * (size_t)task->net->count;
@@ -91,7 +98,7 @@ static void clear_padding(void *data, int b, int thread) {
     for (int i = used; i < width; i++) block[(size_t)c * (size_t)width + (size_t)i] = 0;
 }
 
-static ct_status new_scratch(table_task *task, const ct_run *run) {
+static ct_status new_scratch(ct_table_work *task, const ct_run *run) {
   const ct_pairs *pairs = &task->net->pairs;
   CT_NEW(task->scratch, &run->arena, run->threads);
   for (int i = 0; i < run->threads; i++) {
@@ -105,7 +112,7 @@ static ct_status new_scratch(table_task *task, const ct_run *run) {
   return CT_OK;
 }
 
-static ct_status copy_centres(table_task *task, const ct_run *run) {
+static ct_status copy_centres(ct_table_work *task, const ct_run *run) {
   const ct_net *net = task->net;
   size_t stride = (size_t)net->index->stride;
   task->row_step = stride % 64 ? stride : stride + 8;
@@ -116,23 +123,39 @@ static ct_status copy_centres(table_task *task, const ct_run *run) {
   return CT_OK;
 }
 
-ct_status ct_members_table(ct_members *members, const ct_net *net, double done, double share,
-                           ct_stats *stats, const ct_run *run) {
-  table_task task;
-  int bytes = net->pairs.rank * CT_PANEL * (int)sizeof(double), balls = net->count;
-  task.members = members;
-  task.net = net;
-  task.kernels = ct_frame_kernels_of(run->simd, net->frame_size);
-  task.panels = bytes > PANEL_BYTES / PANELS ? PANEL_BYTES / bytes : PANELS;
-  if (task.panels < 1) task.panels = 1;
-  CT_NEW(members->table, &run->arena, members->padded[balls] * (size_t)balls + CT_PANEL);
-  CT_TRY(copy_centres(&task, run));
-  CT_TRY(new_scratch(&task, run));
-  int items = (members->count + task.panels * CT_PANEL - 1) / (task.panels * CT_PANEL);
-  CT_TRY(ct_rounds_run(fill_panels, &task, items, 1, done, share, run));
-  CT_TRY(ct_rounds_run(clear_padding, &task, balls, 16, done + share, 0, run));
-  stats->products += (double)members->count * balls;
-  return CT_OK;
+ct_status ct_table_new(ct_table_work **work, const ct_net *net, const ct_run *run) {
+  ct_table_work *task;
+  int bytes = net->pairs.rank * CT_PANEL * (int)sizeof(double);
+  CT_NEW(task, &run->arena, 1);
+  memset(task, 0, sizeof *task);
+  task->net = net;
+  task->kernels = ct_frame_kernels_of(run->simd, net->frame_size);
+  task->panels = bytes > PANEL_BYTES / PANELS ? PANEL_BYTES / bytes : PANELS;
+  if (task->panels < 1) task->panels = 1;
+  CT_TRY(copy_centres(task, run));
+  *work = task;
+  return new_scratch(task, run);
+}
+
+static ct_status new_table(ct_table_work *task, double done, const ct_run *run) {
+  ct_members *members = task->members;
+  size_t balls = (size_t)task->net->count;
+  CT_NEW(members->table, &run->arena, members->padded[balls] * balls + CT_PANEL);
+  return ct_rounds_run(clear_padding, task, task->net->count, 16, done, 0, run);
+}
+
+ct_status ct_table_fill(ct_table_work *work, ct_members *members, int first, int last, const int *ball,
+                        int balls, double done, double share, ct_stats *stats, const ct_run *run) {
+  int run_length = work->panels * CT_PANEL;
+  work->members = members;
+  work->first = first;
+  work->last = last;
+  work->ball = ball;
+  work->balls = ball ? balls : work->net->count;
+  if (!members->table) CT_TRY(new_table(work, done, run));
+  int items = (last - first + run_length - 1) / run_length;
+  stats->products += (double)(last - first) * work->balls;
+  return ct_rounds_run(fill_panels, work, items, 1, done, share, run);
 }
 
 /* ---- how far frames reach into balls ---- */
@@ -140,6 +163,8 @@ ct_status ct_members_table(ct_members *members, const ct_net *net, double done, 
 typedef struct {
   ct_net *net;
   const ct_frame_kernels *kernels;
+  const int *ball;
+  int balls;
 } reach_task;
 
 /* |M_a R| differs from |M_a R~| by what the table and noise may be off, lifted by M_a, and by the
@@ -151,8 +176,9 @@ static void reach_into(void *data, int b, int thread) {
   const int16_t *table = net->members.table + net->members.padded[b] * (size_t)net->count;
   double rounding = CT_TABLE_ERROR + 6e-8 * (t + 2) * sqrt((double)t);
   (void)thread;
-  for (int a = 0; a < net->count; a++) {
+  for (int i = 0; i < task->balls; i++) {
     const int16_t *row[CT_FRAME_MAX];
+    int a = task->ball ? task->ball[i] : i;
     for (int k = 0; k < t; k++) row[k] = table + (size_t)net->frame[a * t + k] * (size_t)ld;
     double most = task->kernels->reach(net->whiten + (size_t)a * (size_t)(t * t), row, ld);
     double off = net->lift[a] * (rounding + (double)net->frame_noise[a] * net->max_noise[b]);
@@ -161,8 +187,10 @@ static void reach_into(void *data, int b, int thread) {
   }
 }
 
-ct_status ct_net_reach(ct_net *net, double done, double share, const ct_run *run) {
-  reach_task task = {net, ct_frame_kernels_of(run->simd, net->frame_size)};
-  CT_NEW(net->reach, &run->arena, (size_t)net->count * (size_t)net->count);
+ct_status ct_net_reach(ct_net *net, const int *ball, int balls, double done, double share,
+                       const ct_run *run) {
+  reach_task task = {net, ct_frame_kernels_of(run->simd, net->frame_size), ball,
+                     ball ? balls : net->count};
+  if (!net->reach) CT_NEW(net->reach, &run->arena, (size_t)net->count * (size_t)net->count);
   return ct_rounds_run(reach_into, &task, net->count, 4, done, share, run);
 }

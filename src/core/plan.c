@@ -1,6 +1,35 @@
-#include "residual_search.h"
+/* Scan or two frames? The scan's cost is known beforehand. A net costs a few hundred products a point
+ * before it can be judged; then the queries of a few balls are answered on trial, with the few rows of
+ * the table that they need, and their time and the time of those rows' products say what the whole
+ * would cost. Answers of the trial are kept. Times differ from run to run, so near the break-even either
+ * way may be taken; results are the same. */
+
+#include "plan.h"
 
 #include <string.h>
+
+/* Below, the net alone costs too large a part of the scan. */
+#define FEWEST_QUERIES 4000
+#define FEWEST_POINTS 4000
+
+/* k above this share of the points: the scan scores everything (residual_scan.c). */
+#define LARGEST_K 32
+
+/* Bytes of the table for each member and ball, padding of the balls included. */
+#define TABLE_BYTES_PER_PAIR 2.4
+
+/* Balls beyond these shares of the points, and of the queries, cost more than they save. */
+#define POINTS_PER_BALL 8
+#define QUERIES_PER_BALL 2
+
+#define TRIAL_BALLS 8
+#define TRIAL_QUERIES 256
+
+/* The two-frame search must promise this share of the scan's time to be taken. */
+#define PROMISE 0.85
+
+/* Bounds of balls on balls cost about this share of the table. */
+#define REACH_COST 0.1
 
 void ct_residual_plan_default(ct_residual_plan *plan) {
   memset(plan, 0, sizeof *plan);
@@ -8,4 +37,134 @@ void ct_residual_plan_default(ct_residual_plan *plan) {
   plan->net_radius = 0;
   plan->frame = 0;
   plan->table_bytes = 0;
+}
+
+/* Pairs that the scan would measure, in units of n. */
+static double queries_worth(const ct_residual *index, const ct_residual_queries *queries) {
+  double sum = 0;
+  if (!queries->limit) return queries->count;
+  for (int q = 0; q < queries->count; q++) sum += queries->limit[q];
+  return sum / index->n;
+}
+
+int ct_plan_worth_a_net(const ct_residual_plan *plan, const ct_residual *index,
+                        const ct_residual_queries *queries, int k) {
+  if (plan->method != 0) return plan->method == 2;
+  return index->n >= FEWEST_POINTS && k <= index->n / LARGEST_K &&
+         queries_worth(index, queries) >= FEWEST_QUERIES;
+}
+
+int ct_plan_most_balls(const ct_residual_plan *plan, const ct_residual *index,
+                       const ct_residual_queries *queries) {
+  double bytes = plan->table_bytes;
+  if (!(bytes > 0)) bytes = 2.0 * sizeof(double) * (double)index->n * (double)index->stride;
+  double most = bytes / (TABLE_BYTES_PER_PAIR * index->n);
+  if (most > index->n) most = index->n;
+  if (plan->method == 2) return (int)most;
+  double worth = queries_worth(index, queries) / QUERIES_PER_BALL;
+  if (most > index->n / POINTS_PER_BALL) most = index->n / POINTS_PER_BALL;
+  return (int)(most < worth ? most : worth);
+}
+
+int ct_plan_small_limit(const ct_residual_plan *plan, const ct_residual *index, int k) {
+  return plan->method == 2 ? 2 * k + 16 : 4096 + index->n / 32;
+}
+
+/* ---- the trial ---- */
+
+typedef struct {
+  int ball[TRIAL_BALLS];
+  int balls;
+  int centre[TRIAL_BALLS * CT_FRAME_MAX]; /* of their frames, each once */
+  int centres;
+  int queries;
+} trial;
+
+/* Opens the queries of a ball until there are enough. */
+static int open_ball(const ct_members *asking, const int *query_of, int b, unsigned char *state,
+                     int most) {
+  int opened = 0;
+  for (int i = asking->start[b]; i < asking->start[b + 1] && opened < most; i++) {
+    int q = query_of[asking->position[i]];
+    if (q < 0 || state[q] != CT_QUERY_LATER) continue;
+    state[q] = CT_QUERY_OPEN;
+    opened++;
+  }
+  return opened;
+}
+
+/* Balls evenly spaced among those that have queries. */
+static void choose_balls(trial *t, const ct_net *net, const ct_members *asking, const int *query_of,
+                         unsigned char *state) {
+  for (int j = 0; j < TRIAL_BALLS; j++) {
+    int from = (int)((double)net->count * j / TRIAL_BALLS);
+    int to = (int)((double)net->count * (j + 1) / TRIAL_BALLS);
+    for (int b = from + (to - from) / 2; b < to; b++) {
+      int opened = open_ball(asking, query_of, b, state, TRIAL_QUERIES / TRIAL_BALLS);
+      if (opened == 0) continue;
+      t->ball[t->balls++] = b;
+      t->queries += opened;
+      break;
+    }
+  }
+}
+
+static void collect_centres(trial *t, const ct_net *net) {
+  for (int i = 0; i < t->balls; i++)
+    for (int k = 0; k < net->frame_size; k++) {
+      int centre = net->frame[(size_t)t->ball[i] * (size_t)net->frame_size + (size_t)k], j = 0;
+      while (j < t->centres && t->centre[j] != centre) j++;
+      if (j == t->centres) t->centre[t->centres++] = centre;
+    }
+}
+
+static ct_status map_queries(const ct_net *net, const ct_members *asking,
+                             const ct_residual_queries *queries, const unsigned char *state,
+                             int **query_of, const ct_run *run) {
+  CT_NEW(*query_of, &run->arena, asking->points->n);
+  for (int i = 0; i < asking->points->n; i++) (*query_of)[i] = -1;
+  for (int q = 0; q < queries->count; q++) {
+    int row = queries->rows ? queries->rows[q] : q;
+    if (state[q] == CT_QUERY_LATER)
+      (*query_of)[queries->points ? q : net->index->position[row]] = q;
+  }
+  return CT_OK;
+}
+
+static int count_state(const unsigned char *state, int count, ct_query_state what) {
+  int found = 0;
+  for (int q = 0; q < count; q++) found += state[q] == what;
+  return found;
+}
+
+ct_status ct_plan_trial(ct_net *net, ct_members *asking, ct_table_work *work,
+                        const ct_residual_queries *queries, int k, unsigned char *state, int *id,
+                        double *dist, int *pays, double done, ct_stats *stats, const ct_run *run) {
+  trial t;
+  int *query_of, n = net->members.count, aside = count_state(state, queries->count, CT_QUERY_ASIDE);
+  ct_run alone = *run;
+  alone.threads = 1;
+  memset(&t, 0, sizeof t);
+  CT_TRY(map_queries(net, asking, queries, state, &query_of, run));
+  choose_balls(&t, net, asking, query_of, state);
+  collect_centres(&t, net);
+  *pays = 0;
+  if (t.queries == 0) return CT_OK;
+  double began = run->now();
+  CT_TRY(ct_table_fill(work, &net->members, 0, n, t.centre, t.centres, done, 0, stats, run));
+  double pair = (run->now() - began) * run->threads / ((double)n * t.centres);
+  for (int i = 0; i < t.balls; i++)
+    CT_TRY(ct_table_fill(work, asking, asking->start[t.ball[i]], asking->start[t.ball[i] + 1], NULL, 0,
+                         done, 0, stats, run));
+  CT_TRY(ct_net_reach(net, t.ball, t.balls, done, 0, run));
+  began = run->now();
+  CT_TRY(ct_two_frame_search(net, asking, queries, k, state, id, dist, done, 0, stats, &alone));
+  double each = (run->now() - began) / t.queries;
+  int crowded = count_state(state, queries->count, CT_QUERY_ASIDE) - aside;
+  double worth = queries_worth(net->index, queries), left = queries->count - aside;
+  double scan = worth * net->index->n * pair;
+  double frames = (double)n * net->count * pair * (1 + REACH_COST) + left * each +
+                  scan * crowded / t.queries;
+  *pays = frames < PROMISE * scan;
+  return CT_OK;
 }

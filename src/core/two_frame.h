@@ -8,6 +8,7 @@
 typedef enum {
   CT_QUERY_OPEN,     /* to be answered by the two-frame search */
   CT_QUERY_ANSWERED,
+  CT_QUERY_LATER,    /* not yet */
   CT_QUERY_ASIDE     /* has so many candidates, or so small a limit, that the scan is the better way */
 } ct_query_state;
 

@@ -1,0 +1,77 @@
+/* The index side of the two-frame search in one go, but for the table: how large a net may be, which
+ * radius and frames it gets. */
+
+#include "net.h"
+
+#include <math.h>
+#include <string.h>
+
+/* How far a row of V may be off, relative to its norm, from that of an exact factor: see two_frame.c. */
+#define FACTOR_ERROR 1e-12
+
+/* Radius of the net, in d: measured best between 0.6 and 0.75, flat around it. In two columns and
+ * less balls hold more points and neighbours are closer, and a coarser net costs less. */
+#define RADIUS 0.65
+#define RADIUS_FLAT 0.7
+#define RADIUS_STEP 0.05
+#define RADIUS_MOST 0.8
+
+/* A net that fails to cover this share with all the balls that it may have will not do so with a
+ * radius a little larger. */
+#define PROMISING 0.5
+
+/* Where frames of eight leave more than this of a point (the mean norm of e_x), frames of sixteen halve
+ * the candidates for 1.3 times the bounds' cost. */
+#define ROUGH 0.3
+
+static double largest_norm(const ct_residual *points, double *norm, double largest) {
+  for (int i = 0; i < points->n; i++) largest = norm[i] > largest ? norm[i] : largest;
+  return largest;
+}
+
+/* What one measured correlation may be off, as a product noise_i noise_j. */
+ct_status ct_net_measure(ct_net *net, const ct_residual *index, const ct_residual *asking,
+                         const ct_run *run) {
+  ct_pairs_init(&net->pairs, index, run->simd);
+  CT_NEW(net->norm, &run->arena, index->n);
+#pragma omp parallel for num_threads(run->threads) schedule(static)
+  for (int i = 0; i < index->n; i++) net->norm[i] = ct_residual_norm(index, i);
+  double largest = largest_norm(index, net->norm, sqrt(index->covariance->variance));
+  for (int i = 0; asking && i < asking->n; i++) {
+    double norm = ct_residual_norm(asking, i);
+    largest = norm > largest ? norm : largest;
+  }
+  double square = largest * largest;
+  net->noise_unit = sqrt(2 * (ct_pair_error_bound(&net->pairs, square) + 2 * FACTOR_ERROR * square));
+  return CT_OK;
+}
+
+static double mean_residual(const ct_net *net) {
+  double sum = 0;
+  for (int b = 0; b < net->count; b++)
+    for (int i = 0; i < net->members.start[b + 1] - net->members.start[b]; i++)
+      sum += net->members.residual[net->members.padded[b] + (size_t)i];
+  return sum / net->members.count;
+}
+
+ct_status ct_net_build(ct_net *net, const ct_residual *index, const ct_residual *asking, double radius,
+                       int frame_size, int most, int *built, double done, double share, ct_stats *stats,
+                       const ct_run *run) {
+  double covered = 1, part = share * 0.12, at = done;
+  int fixed = radius > 0;
+  if (!fixed) radius = index->dim > 2 ? RADIUS : RADIUS_FLAT;
+  *built = 0;
+  memset(net, 0, sizeof *net);
+  CT_TRY(ct_net_measure(net, index, asking, run));
+  for (;; radius += RADIUS_STEP, at += part) {
+    CT_TRY(ct_net_cover(net, index, radius, most, &covered, at, part * 0.99, stats, run));
+    if (covered >= 1 || covered < PROMISING || fixed || radius > RADIUS_MOST - 0.01) break;
+  }
+  if (covered < 1 || net->count < 2 * CT_FRAME_MAX) return CT_OK;
+  net->sound = 1;
+  CT_TRY(ct_net_frames(net, frame_size > 8 ? 16 : 8, done + share * 0.5, share * 0.24, stats, run));
+  if (frame_size == 0 && mean_residual(net) > ROUGH)
+    CT_TRY(ct_net_frames(net, 16, done + share * 0.75, share * 0.24, stats, run));
+  *built = net->sound;
+  return CT_OK;
+}
