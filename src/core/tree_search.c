@@ -166,12 +166,14 @@ static ct_status open_node(ct_searcher *s, const ct_question *q, int pos, double
   return CT_OK;
 }
 
-/* Asks for the distances of the batch, takes answers, opens what may hold more. */
+/* Asks for the distances of the batch, takes answers, opens what may hold more. What was enlisted at infinity is opened
+ * later, from its parent. */
 static ct_status finish_batch(ct_searcher *s, const ct_question *q, ct_answers *answers) {
   CT_TRY(ask(s, q, s->row, s->batch, s->distance));
   offer(q, answers, s->row, s->distance, s->batch);
   for (int i = 0; i < s->batch; i++)
-    CT_TRY(open_node(s, q, s->node[i], s->least[i], s->distance[i], answers));
+    if (s->least[i] < INFINITY)
+      CT_TRY(open_node(s, q, s->node[i], s->least[i], s->distance[i], answers));
   s->batch = 0;
   return CT_OK;
 }
