@@ -125,7 +125,7 @@ static void search(const test_case *c, const mode *m, const test_residual *index
                                                       dist, &stats, &run);
   CHECK(status == CT_OK);
   taken += m->method == 2 && used == 2;
-  if (!CHECK(test_differences(&index->residual, &queries, c->k, id, dist, 1 + queries.count / 60) == 0))
+  if (!CHECK(test_differences(&index->residual, &queries, c->k, id, dist, 1 + queries.count / 25) == 0))
     printf("  kind %d layout %d n %d dim %d rank %d k %d new %d pred %d subset %d self %d method %d "
            "threads %d simd %d\n",
            c->kind, c->points, c->n, c->dim, c->rank, c->k, m->new_points, m->predecessors, m->subset,
@@ -166,9 +166,74 @@ static void random_case(int number, test_random *random) {
   test_host_end(&host);
 }
 
+/* ---- what can go wrong ---- */
+
+typedef struct {
+  test_residual index, fresh;
+  ct_residual_queries queries;
+  ct_residual_plan plan;
+  int k;
+  int *id;
+  double *dist;
+} prepared;
+
+static ct_status run_prepared(prepared *p, test_host *host) {
+  ct_run run = test_run(host, 2, ct_simd_best());
+  ct_stats stats = {0};
+  int used;
+  ct_status status = ct_residual_knn(&p->index.residual, &p->queries, p->k, &p->plan, &used, p->id,
+                                     p->dist, &stats, &run);
+  return status;
+}
+
+/* Memory that ends at any allocation, a poll that stops at any time: the status says so, and the next
+ * call is right. */
+static void interruptions(int method, test_random *random) {
+  test_host host;
+  prepared p;
+  test_case c = {CT_COV_MATERN_52, NORMAL, 700, 2, 12, 6};
+  test_host_start(&host);
+  ct_run run = test_run(&host, 2, ct_simd_best());
+  if (!make(&c, &p.index, &p.fresh, random, &run)) return;
+  p.k = c.k;
+  p.id = test_new((size_t)(c.n * c.k) * sizeof *p.id);
+  p.dist = test_new((size_t)(c.n * c.k) * sizeof *p.dist);
+  memset(&p.queries, 0, sizeof p.queries);
+  p.queries.count = c.n;
+  ct_residual_plan_default(&p.plan);
+  p.plan.method = method;
+  p.plan.table_bytes = 1e9;
+  test_host_reset(&host);
+  CHECK(run_prepared(&p, &host) == CT_OK);
+  int blocks = host.blocks, polls = host.polls;
+  for (int at = 0; at < blocks; at += at < 40 ? 1 : 23) {
+    test_host_reset(&host);
+    host.fail_at = at;
+    CHECK(run_prepared(&p, &host) == CT_ERR_MEMORY);
+  }
+  host.fail_at = -1;
+  for (int at = 0; at < polls; at += 1 + polls / 12) {
+    test_host_reset(&host);
+    host.stop_at = at;
+    ct_status status = run_prepared(&p, &host);
+    CHECK(status == CT_ERR_INTERRUPTED || (status == CT_OK && host.polls <= at));
+  }
+  host.stop_at = -1;
+  test_host_reset(&host);
+  CHECK(run_prepared(&p, &host) == CT_OK);
+  CHECK(test_differences(&p.index.residual, &p.queries, p.k, p.id, p.dist, 7) == 0);
+  test_residual_free(&p.index);
+  test_residual_free(&p.fresh);
+  free(p.id);
+  free(p.dist);
+  test_host_end(&host);
+}
+
 int main(void) {
   test_random random = {20240501};
-  for (int i = 0; i < 252; i++) random_case(i, &random);
+  for (int i = 0; i < 168; i++) random_case(i, &random);
+  interruptions(1, &random);
+  interruptions(2, &random);
   printf("two-frame search: %d of %d\n", taken, twice);
   CHECK(taken > twice / 4);
   return check_report();
