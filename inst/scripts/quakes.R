@@ -6,12 +6,11 @@ library(covertree)
 m <- 30
 metric <- metric_great_circle()
 locs <- quakes[, c("long", "lat")]
-set.seed(1)
-locs <- locs[sample(nrow(locs)), ]
+locs <- locs[vecchia_order(locs, "maxmin", metric = metric), ]
 rownames(locs) <- NULL
 
 nn <- vecchia_neighbors(locs, m = m, metric = metric)
-cat("Conditioning sets of ", nrow(locs), " earthquakes off Fiji in random order, distances in km\n\n", sep = "")
+cat("Conditioning sets of ", nrow(locs), " earthquakes off Fiji in maxmin order, distances in km\n\n", sep = "")
 print(nn)
 cat("\n")
 print(summary(nn))
