@@ -37,7 +37,8 @@ static int has_vector_form(ct_covariance_kind kind) {
 
 size_t ct_pairs_work(const ct_pairs *pairs, int count) {
   size_t pairs_at_once = count > CT_TILE ? (size_t)count : CT_TILE;
-  return pairs_at_once + (size_t)pairs->covariance->work_size;
+  size_t doubles = pairs_at_once + (size_t)pairs->covariance->work_size;
+  return (doubles + 7) / 8 * 8; /* so that threads' shares of one array are aligned as it is */
 }
 
 ct_status ct_panel_new(ct_panel *panel, int rank, int dim, const ct_arena *arena) {
