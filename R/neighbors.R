@@ -45,6 +45,11 @@ print.covertree_neighbors <- function(x, n = 6, ...) {
     print(shown, digits = 4, ...)
   }
   if (nrow(x$index) > n) cat("# and ", count_of(nrow(x$index) - n, "more row"), "\n", sep = "")
+  recall <- attr(x, "stats")$recall
+  if (!is.null(recall)) {
+    cat("# recall ", format(recall[["mean"]], digits = 4), " (standard error ", format(recall[["se"]], digits = 2), "), measured on ",
+        count_of(recall[["size"]], "query"), "\n", sep = "")
+  }
   invisible(x)
 }
 

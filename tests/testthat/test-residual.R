@@ -1,0 +1,238 @@
+# All pairs by the canonical routine, sorted in R; the routine itself against the plain formula.
+canonical_distance <- function(tree, i, rows) {
+  .Call(covertree:::C_ffi_distance, tree, i, as.integer(rows), covertree:::run_settings(1, FALSE))
+}
+
+brute_force <- function(tree, k, rows = seq_len(length(tree)), limit = rep(length(tree), length(rows))) {
+  index <- matrix(NA_integer_, length(rows), k)
+  distance <- matrix(NA_real_, length(rows), k)
+  for (q in seq_along(rows)) {
+    candidates <- setdiff(seq_len(limit[q]), rows[q])
+    if (!length(candidates)) next
+    d <- canonical_distance(tree, rows[q], candidates)
+    best <- head(order(d, candidates), k)
+    index[q, seq_along(best)] <- candidates[best]
+    distance[q, seq_along(best)] <- d[best]
+  }
+  list(index = index, distance = distance)
+}
+
+# sqrt(1 - |rho|) by the definitions, in plain R.
+plain_distance <- function(cov, x, u) {
+  k <- function(a, b) .Call(covertree:::C_ffi_covariance, covertree:::fit_covariance(cov, a, NULL), a, b)
+  L <- t(chol(k(u, u)))
+  V <- t(forwardsolve(L, k(u, x)))
+  C <- k(x, x) - V %*% t(V)
+  p <- diag(C)
+  rho <- C / sqrt(outer(p, p))
+  sqrt(pmax(1 - pmin(abs(rho), 1), 0))
+}
+
+draw_covariance <- function(d) {
+  lengthscale <- exp(runif(if (runif(1) < 0.5) 1 else d, -2.5, 1)) * sqrt(d)
+  switch(sample(8, 1), cov_exponential(lengthscale = lengthscale), cov_gaussian(lengthscale = lengthscale),
+         cov_matern(1.5, lengthscale = lengthscale), cov_matern(2.5, lengthscale = lengthscale),
+         cov_matern(3.5, lengthscale = lengthscale, variance = 2), cov_matern(0.8, lengthscale = lengthscale),
+         cov_powered_exponential(1.3, lengthscale = lengthscale), cov_wendland(1, lengthscale = 3 * lengthscale))
+}
+
+quiet <- function(expr) suppressWarnings(expr, classes = "covertree_warning")
+
+test_that("neighbours equal brute force, whatever the covariance, data, engine, kernel and number of threads", {
+  set.seed(51)
+  engines <- c("scan", "frames", "correlation", "tree")
+  for (case in 1:500) {
+    d <- sample(1:6, 1)
+    n <- sample(c(3, 20, 60, 110), 1)
+    x <- make_data(sample(data_kinds, 1), n, d)
+    u <- if (runif(1) < 0.5) x[!duplicated(x), , drop = FALSE] else matrix(runif(60 * d), 60)
+    u <- u[seq_len(min(nrow(u), sample(c(1, 3, 9, 40), 1))), , drop = FALSE]
+    metric <- metric_residual(draw_covariance(d), u, jitter = if (runif(1) < 0.5) 1e-8)
+    tree <- tryCatch(quiet(cover_tree(x, metric, threads = 1, build = sample(c("metric", "euclidean"), 1),
+                                      order = sample(c("hilbert", "natural"), 1))),
+                     covertree_error_factor = function(e) NULL)
+    if (is.null(tree)) next
+    k <- sample(c(1, min(5, n - 1), n - 1), 1)
+    limit <- if (case %% 2) seq_len(n) - 1 else rep(n, n)
+    truth <- brute_force(tree, k, limit = limit)
+    expect_false(anyNA(truth$distance[!is.na(truth$index)]))
+    queries <- covertree:::resolve_queries(tree, predecessors = case %% 2 == 1)
+    for (engine in engines) {
+      run <- list(threads = sample(c(1, 2, 3, 7), 1), progress = FALSE, simd = sample(.Call(covertree:::C_ffi_simd), 1))
+      expect_same_neighbors(covertree:::search_knn(tree, queries, k, run, engine), truth)
+    }
+  }
+})
+
+test_that("the canonical distance is that of the definition", {
+  set.seed(52)
+  for (case in 1:40) {
+    d <- sample(1:4, 1)
+    x <- matrix(runif(40 * d), 40)
+    u <- matrix(runif(10 * d), 10)
+    cov <- draw_covariance(d)
+    cov$lengthscale <- cov$lengthscale / 4
+    tree <- quiet(cover_tree(x, metric_residual(cov, u, jitter = 0)))
+    for (i in c(1, 17)) {
+      expect_equal(canonical_distance(tree, i, 1:40)^2, plain_distance(cov, x, u)[i, ]^2, tolerance = 1e-6)
+    }
+  }
+})
+
+test_that("new points, limits and predictions equal an index of all points", {
+  set.seed(53)
+  for (case in 1:60) {
+    d <- sample(1:3, 1)
+    both <- make_data(sample(data_kinds, 1), 80, d)
+    metric <- metric_residual(draw_covariance(d), matrix(runif(7 * d), 7), jitter = 1e-8)
+    joint <- quiet(cover_tree(both, metric, threads = 1))
+    tree <- quiet(cover_tree(both[1:60, , drop = FALSE], metric, threads = 1))
+    new <- both[61:80, , drop = FALSE]
+    limit <- sample(0:60, 20, replace = TRUE)
+    found <- find_knn(tree, new, k = 5, max_index = limit, threads = 2)
+    truth <- brute_force(joint, 5, rows = 61:80, limit = limit)
+    expect_same_neighbors(found, truth)
+    run <- list(threads = 2, progress = FALSE, simd = NULL)
+    queries <- covertree:::resolve_queries(tree, new, max_index = limit, run = run)
+    for (engine in c("scan", "frames", "tree")) expect_same_neighbors(covertree:::search_knn(tree, queries, 5, run, engine), truth)
+    all <- quiet(vecchia_neighbors(both[1:60, , drop = FALSE], m = 5, metric = metric, locs_pred = new, cond_on = "all"))
+    expect_same_neighbors(all, brute_force(joint, 5, rows = 61:80, limit = 60:79))
+  }
+})
+
+test_that("the user's own factor gives the same neighbours as the inducing points", {
+  set.seed(54)
+  x <- matrix(runif(300), ncol = 2)
+  u <- matrix(runif(30), ncol = 2)
+  cov <- cov_matern(1.5, lengthscale = 0.3)
+  tree <- cover_tree(x, metric_residual(cov, u, jitter = 0), threads = 1)
+  back <- order(tree$blocks)
+  V <- t(tree$residual$V[seq_len(15), back])
+  p <- tree$residual$p[back]
+  own <- metric_residual(cov, V = V, p = p)
+  expect_identical(find_knn(x, k = 6, metric = own)$index, find_knn(tree, k = 6)$index)
+  part <- metric_residual(cov, V = V[1:100, ], p = p[1:100])
+  new <- with_factor(x[101:150, ], V[101:150, ], p[101:150])
+  expect_identical(vecchia_neighbors(x[1:100, ], m = 6, metric = part, locs_pred = new)$index,
+                   find_knn(tree, rows = 101:150, k = 6 + 0L)$index * 0L + find_knn(x[1:100, ], new, k = 6, metric = part)$index)
+  all <- vecchia_neighbors(x[1:100, ], m = 6, metric = part, locs_pred = new, cond_on = "all")
+  expect_identical(all$index, find_knn(tree, k = 6, predecessors = TRUE)$index[101:150, ])
+  expect_error(find_knn(x[1:100, ], x[101:102, ], k = 2, metric = part), "with_factor", class = "covertree_error_input")
+  expect_error(find_knn(tree, new, k = 2), "must not bring", class = "covertree_error_input")
+})
+
+test_that("p next to nothing, points on inducing points and huge ranges never give NaN", {
+  set.seed(55)
+  x <- make_data("duplicates", 80, 2)
+  for (cov in list(cov_gaussian(lengthscale = 1e3), cov_gaussian(lengthscale = 1e-3), cov_matern(2.5, lengthscale = 50))) {
+    for (u in list(x[1:2, ], unique(x)[1:20, ])) {
+      nn <- tryCatch(quiet(find_knn(x, k = 79, metric = metric_residual(cov, u))), covertree_error_factor = function(e) NULL)
+      if (is.null(nn)) next
+      expect_false(anyNA(nn$distance))
+      expect_true(all(nn$distance >= 0 & nn$distance <= 1))
+      expect_true(all(apply(nn$index, 1, anyDuplicated) == 0))
+    }
+  }
+  expect_warning(cover_tree(x, metric_residual(cov_exponential(), x[1:3, ])), "explained", class = "covertree_warning")
+})
+
+test_that("points with the same coordinates are at distance 0 unless explained", {
+  x <- rbind(c(0.1, 0.2), c(0.5, 0.5), c(0.1, 0.2), c(0.9, 0.1))
+  tree <- cover_tree(x, metric_residual(cov_gaussian(lengthscale = 0.7), cbind(0.4, 0.3)))
+  expect_identical(canonical_distance(tree, 1, 3), 0)
+})
+
+test_that("metric_correlation keeps the order of distances", {
+  set.seed(56)
+  for (case in 1:60) {
+    d <- sample(1:4, 1)
+    x <- make_data(sample(data_kinds, 1), 90, d)
+    tree <- cover_tree(x, metric_correlation(draw_covariance(d)), threads = 1)
+    limit <- if (case %% 2) 0:89 else rep(90, 90)
+    expect_same_neighbors(find_knn(tree, k = 7, predecessors = case %% 2 == 1), brute_force(tree, 7, limit = limit))
+  }
+})
+
+test_that("update gives what a new index gives", {
+  set.seed(57)
+  x <- matrix(runif(400), ncol = 2)
+  u <- matrix(runif(20), ncol = 2)
+  old <- metric_residual(cov_matern(1.5, lengthscale = 0.2), u)
+  new <- metric_residual(cov_matern(2.5, lengthscale = c(0.4, 0.1)), u)
+  for (build in c("metric", "euclidean")) {
+    tree <- update(cover_tree(x, old, build = build), new)
+    tree_check(tree)
+    expect_identical(find_knn(tree, k = 5)$index, find_knn(cover_tree(x, new), k = 5)$index)
+  }
+  scaled <- update(cover_tree(x), metric_euclidean(scale = c(1, 3)))
+  tree_check(scaled)
+  expect_identical(find_knn(scaled, k = 5)$index, find_knn(x, k = 5, metric = metric_euclidean(scale = c(1, 3)))$index)
+})
+
+test_that("local search scores the nearest in input space and says so", {
+  set.seed(58)
+  x <- matrix(runif(2000), ncol = 2)
+  tree <- cover_tree(x, metric_residual(cov_matern(1.5, lengthscale = 0.2), inducing_points(x, 50)))
+  local <- find_knn(tree, k = 10, oversample = 4, recall_sample = 100)
+  near <- find_knn(x, k = 40)
+  expect_true(all(vapply(1:1000, function(i) all(local$index[i, ] %in% near$index[i, ]), NA)))
+  best <- vapply(c(1, 500, 1000), function(i) {
+    d <- canonical_distance(tree, i, near$index[i, ])
+    near$index[i, order(d, near$index[i, ])[1:10]]
+  }, integer(10))
+  expect_identical(local$index[c(1, 500, 1000), ], t(best))
+  expect_false(attr(local, "exact"))
+  recall <- attr(local, "stats")$recall
+  truth <- neighbor_recall(local, find_knn(tree, k = 10))
+  expect_lt(abs(recall[["mean"]] - mean(truth)), 5 * recall[["se"]] + 1e-9)
+  expect_output(print(local), "recall")
+  expect_lte(attr(local, "stats")$evaluations, 1000 * 40)
+})
+
+test_that("trees of a residual metric keep their invariants, built either way", {
+  set.seed(59)
+  for (build in c("metric", "euclidean")) for (kind in data_kinds) {
+    x <- make_data(kind, 150, 2)
+    tree <- quiet(cover_tree(x, metric_residual(cov_matern(1.5, lengthscale = 0.3), x[1:4, ]), build = build, threads = 2))
+    expect_silent(tree_check(tree))
+  }
+})
+
+test_that("all within a radius equal brute force in a correlation metric", {
+  set.seed(60)
+  x <- make_data("duplicates", 100, 2)
+  for (metric in list(metric_correlation(cov_exponential(lengthscale = 0.3)),
+                      metric_residual(cov_matern(1.5, lengthscale = 0.3), matrix(runif(10), ncol = 2)))) {
+    tree <- cover_tree(x, metric)
+    found <- find_within(tree, radius = 0.6)
+    truth <- lapply(1:100, function(i) {
+      rows <- setdiff(1:100, i)
+      d <- canonical_distance(tree, i, rows)
+      rows[order(d, rows)][seq_len(sum(d <= 0.6))]
+    })
+    expect_identical(found$index, truth)
+  }
+})
+
+test_that("bad covariances, factors and inducing points are errors that say what is wrong", {
+  x <- matrix(runif(40), ncol = 2)
+  cov <- cov_matern(1.5)
+  refused <- function(expr, regexp) expect_error(expr, regexp, class = "covertree_error")
+  refused(metric_residual(cov), "inducing")
+  refused(metric_residual("matern", x), "cov")
+  refused(metric_residual(cov, x, V = x, p = 1:20), "either")
+  refused(metric_residual(cov, V = x, p = 1), "each row")
+  refused(metric_residual(cov, V = replace(x, 3, NA), p = numeric(20)), "row 3, column 1")
+  refused(metric_residual(cov, V = x, p = replace(numeric(20), 2, Inf)), "element 2")
+  refused(metric_residual(cov, x, jitter = -1), "jitter")
+  refused(find_knn(x, k = 2, metric = metric_residual(cov, matrix(1, 2, 3))), "as many columns")
+  refused(find_knn(x, k = 2, metric = metric_residual(cov, V = x[-1, ], p = numeric(19))), "row per point")
+  refused(find_knn(x, k = 2, metric = metric_residual(cov, V = x, p = rep(5, 20))), "do not fit")
+  refused(find_knn(x, k = 2, metric = metric_residual(cov, V = x, p = rep(-1, 20))), "not be negative")
+  refused(find_knn(x, k = 2, metric = metric_residual(cov_matern(1.5, lengthscale = 1:3), x)), "lengthscale")
+  refused(find_knn(x, k = 2, metric = metric_residual(cov, replace(x, 2, Inf))), "Row 2")
+  expect_error(find_knn(x, k = 2, metric = metric_residual(cov_gaussian(lengthscale = 1e6), x)), "closest two",
+               class = "covertree_error_factor")
+  p <- 1 - rowSums((V <- x / 2)^2)
+  expect_warning(find_knn(x, k = 2, metric = metric_residual(cov, V = V, p = p + 1e-4)), "differs", class = "covertree_warning")
+})
