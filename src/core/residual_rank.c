@@ -3,7 +3,11 @@
  * A row of V is as long as a page of memory, and fetching it costs more than the product with it. So
  * queries are taken in groups of neighbouring positions, whose candidates overlap much, and each
  * candidate of a group meets all queries that want it at once: t is symmetric, so the candidate may
- * stand first. The candidates of a group are told apart by a hash table of their positions. */
+ * stand first. The candidates of a group are told apart by a hash table of their positions.
+ *
+ * The given candidates are a matrix by columns, so those of one query lie on as many lines, and pages, as
+ * there are: those of the next group are copied while a group is scored, a few at a time, so that the
+ * processor has other things to do meanwhile. */
 
 #include "canonical.h"
 
@@ -12,54 +16,54 @@
 #include <string.h>
 
 #include "block_select.h"
-#include "residual_search.h"
+#include "residual_rank.h"
 #include "rounds.h"
 
 /* Queries of a group: with 400 candidates each out of 1,000 in all, a row of V serves six of them,
  * and their own rows, 64 kB for m = 512, stay in the nearest caches. */
 #define GROUP 16
 
+/* Groups that one thread does in a row. */
+#define GROUPS_IN_A_ROW 8
+
 /* A pair is one query of a group and one of its candidates. */
 typedef struct {
+  int *candidate; /* row of each pair */
   int *table;     /* slots of the hash table: 1 + a member's number, or 0 */
   int *member;    /* position of each different candidate */
   int *start;     /* where a member's pairs begin in order[] */
   int *order;     /* pairs by member */
   int *of;        /* member of each pair, -1 for none; pair = query of the group * width + column */
   double *t;      /* of each pair */
-  double *dist;   /* of one query's survivors, and their rows */
+  double *dist;   /* of one query's survivors, and their rows, */
   int *row;
+  double *sorted_dist; /* sorted: CT_RANKED of them */
+  int *sorted_row;
   double *work;
   double evaluations;
 } group;
 
 typedef struct {
-  const ct_residual *index;
-  const ct_residual_queries *queries;
-  const int *candidate;
-  int width, k, size; /* size: queries of a group */
-  int *id;
-  double *dist;
+  const ct_rank_job *job;
+  int size;        /* queries of a group */
   ct_simd simd;
-  const int *order;   /* of the queries */
-  group *group;       /* one a thread */
-  unsigned slots;     /* of a table, a power of two */
+  group *group;    /* one a thread */
+  unsigned slots;  /* of a table, a power of two */
+  ct_kernels kernels;
 } ranking;
 
-/* Queries by position, so that neighbours follow each other; new points as they come. */
-static ct_status sort_queries(ranking *r, const ct_run *run) {
-  int count = r->queries->count, n = r->index->n, *order;
+ct_status ct_sort_queries(const ct_residual *index, const ct_residual_queries *queries,
+                          const int **sorted, const ct_run *run) {
+  int count = queries->count, n = index->n, *order, *start;
   CT_NEW(order, &run->arena, count);
+  *sorted = order;
   for (int q = 0; q < count; q++) order[q] = q;
-  r->order = order;
-  if (r->queries->points) return CT_OK;
-  int *start;
+  if (queries->points) return CT_OK;
   CT_NEW(start, &run->arena, (size_t)n + 1);
   memset(start, 0, ((size_t)n + 1) * sizeof *start);
-  const int *rows = r->queries->rows, *position = r->index->position;
-  for (int q = 0; q < count; q++) start[position[rows ? rows[q] : q] + 1]++;
+  for (int q = 0; q < count; q++) start[ct_query_position(index, queries, q) + 1]++;
   for (int i = 0; i < n; i++) start[i + 1] += start[i];
-  for (int q = 0; q < count; q++) order[start[position[rows ? rows[q] : q]]++] = q;
+  for (int q = 0; q < count; q++) order[start[ct_query_position(index, queries, q)]++] = q;
   return CT_OK;
 }
 
@@ -76,17 +80,26 @@ static int member_of(group *g, unsigned slots, int position, int *members) {
   }
 }
 
-/* Fills of[], member[], start[] and order[]; returns the number of members. */
-static int sort_pairs(const ranking *r, group *g, const int *query, int count) {
-  int members = 0, pairs = count * r->width;
+/* The candidates of pairs from .. to - 1 of the group that starts at query[first]. */
+static void copy_candidates(const ct_rank_job *job, group *g, int first, int from, int to) {
+  int i = first + from / job->width, j = from % job->width;
+  for (; from < to; from++) {
+    size_t row = (size_t)(job->in_order ? i : job->query[i]);
+    g->candidate[from] = job->candidate[row + (size_t)j * (size_t)job->rows];
+    if (++j == job->width) j = 0, i++;
+  }
+}
+
+/* Fills of[], member[], start[] and order[] from candidate[]; returns the number of members. */
+static int sort_pairs(const ranking *r, group *g, int pairs) {
+  int members = 0;
   memset(g->table, 0, r->slots * sizeof *g->table);
   memset(g->start, 0, ((size_t)pairs + 1) * sizeof *g->start);
-  for (int i = 0, pair = 0; i < count; i++)
-    for (int j = 0; j < r->width; j++, pair++) {
-      int row = r->candidate[(size_t)query[i] + (size_t)j * (size_t)r->queries->count];
-      g->of[pair] = row < 0 ? -1 : member_of(g, r->slots, r->index->position[row], &members);
-      if (row >= 0) g->start[g->of[pair] + 1]++;
-    }
+  for (int pair = 0; pair < pairs; pair++) {
+    int row = g->candidate[pair];
+    g->of[pair] = row < 0 ? -1 : member_of(g, r->slots, r->job->index->position[row], &members);
+    if (row >= 0) g->start[g->of[pair] + 1]++;
+  }
   for (int u = 0; u < members; u++) g->start[u + 1] += g->start[u];
   for (int pair = 0; pair < pairs; pair++)
     if (g->of[pair] >= 0) g->order[g->start[g->of[pair]]++] = pair;
@@ -96,28 +109,38 @@ static int sort_pairs(const ranking *r, group *g, const int *query, int count) {
   return members;
 }
 
+#if defined(__GNUC__) || defined(__clang__)
+#define PREFETCH(address, locality) __builtin_prefetch(address, 0, locality)
+#else
+#define PREFETCH(address, locality) ((void)(address))
+#endif
+
 /* One line in eight wakes the hardware's own prefetcher. */
 static void prefetch_row(const ct_residual *index, int position) {
-#if defined(__GNUC__) || defined(__clang__)
   const double *row = index->V + (size_t)position * (size_t)index->stride;
-  for (int t = 0; t < index->stride; t += 64) __builtin_prefetch(row + t, 0, 2);
-#else
-  (void)index, (void)position;
-#endif
+  for (int t = 0; t < index->stride; t += 64) PREFETCH(row + t, 2);
 }
 
-static void score_pairs(const ranking *r, group *g, const int *place, int members) {
-  const ct_residual *asks = r->queries->points ? r->queries->points : r->index;
+/* next: where the group starts whose candidates, next_pairs, are copied meanwhile. */
+static void score_pairs(const ranking *r, group *g, const int *place, int members, int next,
+                        int next_pairs) {
+  const ct_rank_job *job = r->job;
+  const ct_residual *asks = job->queries->points ? job->queries->points : job->index;
+  int share = members ? next_pairs / members + 1 : 0, copied = 0;
   for (int u = 0; u < members; u++) {
     int at[GROUP], count = g->start[u + 1] - g->start[u];
     const int *pair = g->order + g->start[u];
     double t[GROUP];
-    if (u + 1 < members) prefetch_row(r->index, g->member[u + 1]);
-    for (int i = 0; i < count; i++) at[i] = place[pair[i] / r->width];
-    ct_residual_t(r->index, g->member[u], asks, at, count, t, g->work, r->simd);
+    if (u + 1 < members) prefetch_row(job->index, g->member[u + 1]);
+    int to = next_pairs - copied < share ? next_pairs : copied + share;
+    copy_candidates(job, g, next, copied, to);
+    copied = to;
+    for (int i = 0; i < count; i++) at[i] = place[pair[i] / job->width];
+    ct_residual_t(job->index, g->member[u], asks, at, count, t, g->work, r->simd);
     for (int i = 0; i < count; i++) g->t[pair[i]] = t[i];
     g->evaluations += count;
   }
+  copy_candidates(job, g, next, copied, next_pairs);
 }
 
 /* The k-th smallest of count values, which are permuted (Hoare). */
@@ -144,52 +167,92 @@ static double kth_smallest(double *value, int count, int k) {
 /* A t not above this may have the root of t = kth, or a smaller one: roots are rounded by half an eps. */
 static double with_equal_root(double kth) { return kth * (1 + 4 * DBL_EPSILON); }
 
-/* Writes query q's best, whose pairs start at first. */
-static void write_best(const ranking *r, group *g, int first, int q) {
-  int found = 0, kept = 0;
-  for (int pair = first; pair < first + r->width; pair++)
+/* Keeps, of the pairs from first on, the k best and those that may tie with the last of them, unordered:
+ * their distances and rows. */
+static int keep_best(const ct_rank_job *job, group *g, int first) {
+  int found = 0, kept = 0, end = first + job->width;
+  for (int pair = first; pair < end; pair++)
     if (g->of[pair] >= 0) g->dist[found++] = g->t[pair];
-  double last = found > r->k ? with_equal_root(kth_smallest(g->dist, found, r->k)) : 1;
-  for (int pair = first; pair < first + r->width; pair++)
+  double last = found > job->k ? with_equal_root(kth_smallest(g->dist, found, job->k)) : 1;
+  for (int pair = first; pair < end; pair++)
     if (g->of[pair] >= 0 && g->t[pair] <= last) {
       g->dist[kept] = sqrt(g->t[pair]);
-      g->row[kept++] = r->index->row[g->member[g->of[pair]]];
+      g->row[kept++] = job->index->row[g->member[g->of[pair]]];
     }
-  ct_sort_neighbors(g->dist, g->row, (size_t)kept);
-  for (int i = 0; i < r->k; i++) {
-    size_t at = (size_t)q + (size_t)i * (size_t)r->queries->count;
-    r->id[at] = i < kept ? g->row[i] : -1;
-    r->dist[at] = i < kept ? g->dist[i] : NAN;
+  return kept;
+}
+
+/* Writes the best of query q, whose pairs start at first. */
+static void write_best(const ranking *r, group *g, int first, int q) {
+  const ct_rank_job *job = r->job;
+  int kept = keep_best(job, g, first), *row = g->row;
+  double *dist = g->dist;
+  if (kept <= CT_RANKED) {
+    ct_rank_neighbors(&r->kernels, dist, row, kept, g->sorted_dist, g->sorted_row);
+    dist = g->sorted_dist, row = g->sorted_row;
+  } else {
+    ct_sort_neighbors(dist, row, (size_t)kept);
+  }
+  for (int i = 0; i < job->k; i++) {
+    size_t at = (size_t)q + (size_t)i * (size_t)job->queries->count;
+    job->id[at] = i < kept ? row[i] : -1;
+    job->dist[at] = i < kept ? dist[i] : NAN;
   }
 }
 
-static void rank_group(void *task, int item, int thread) {
+static int group_size(const ranking *r, int first, int end) {
+  return end - first < r->size ? end - first : r->size;
+}
+
+/* The group that starts at first, in a row of them that ends before end. */
+static void rank_group(const ranking *r, group *g, int first, int end) {
+  const ct_rank_job *job = r->job;
+  int place[GROUP], count = group_size(r, first, end), next = first + count;
+  for (int i = 0; i < count; i++)
+    place[i] = ct_query_position(job->index, job->queries, job->query[first + i]);
+  int members = sort_pairs(r, g, count * job->width);
+  score_pairs(r, g, place, members, next, group_size(r, next, end) * job->width);
+  for (int i = 0; i < count; i++) write_best(r, g, i * job->width, job->query[first + i]);
+}
+
+static void rank_groups(void *task, int item, int thread) {
   const ranking *r = task;
   group *g = r->group + thread;
-  const int *query = r->order + (size_t)item * (size_t)r->size;
-  int place[GROUP], count = r->queries->count - item * r->size;
-  if (count > r->size) count = r->size;
-  for (int i = 0; i < count; i++) {
-    int q = query[i];
-    const int *rows = r->queries->rows;
-    place[i] = r->queries->points ? q : r->index->position[rows ? rows[q] : q];
-  }
-  score_pairs(r, g, place, sort_pairs(r, g, query, count));
-  for (int i = 0; i < count; i++) write_best(r, g, i * r->width, query[i]);
+  int row = r->size * GROUPS_IN_A_ROW, first = item * row;
+  int end = r->job->count - first < row ? r->job->count : first + row;
+  copy_candidates(r->job, g, first, 0, group_size(r, first, end) * r->job->width);
+  for (; first < end; first += r->size) rank_group(r, g, first, end);
 }
 
 static ct_status new_group(group *g, const ranking *r, const ct_run *run) {
-  size_t pairs = (size_t)r->size * (size_t)r->width;
+  size_t width = (size_t)r->job->width, pairs = (size_t)r->size * width;
+  CT_NEW(g->candidate, &run->arena, pairs);
   CT_NEW(g->table, &run->arena, r->slots);
   CT_NEW(g->member, &run->arena, pairs);
   CT_NEW(g->start, &run->arena, pairs + 1);
   CT_NEW(g->order, &run->arena, pairs);
   CT_NEW(g->of, &run->arena, pairs);
   CT_NEW(g->t, &run->arena, pairs);
-  CT_NEW(g->dist, &run->arena, r->width);
-  CT_NEW(g->row, &run->arena, r->width);
-  CT_NEW(g->work, &run->arena, r->index->covariance->work_size + 1);
+  CT_NEW(g->dist, &run->arena, width);
+  CT_NEW(g->row, &run->arena, width);
+  CT_NEW(g->sorted_dist, &run->arena, CT_RANKED);
+  CT_NEW(g->sorted_row, &run->arena, CT_RANKED);
+  CT_NEW(g->work, &run->arena, r->job->index->covariance->work_size + 1);
   g->evaluations = 0;
+  return CT_OK;
+}
+
+ct_status ct_rank_queries(const ct_rank_job *job, double done, double share, ct_stats *stats,
+                          const ct_run *run) {
+  ranking r = {.job = job, .simd = run->simd, .kernels = ct_kernels_for(run->simd, CT_KEY_SQUARES, 1)};
+  /* very long lists overlap in themselves, and a pair is an int */
+  r.size = job->width > (1 << 20) ? 1 : GROUP;
+  for (r.slots = 64; r.slots < 2 * (unsigned)r.size * (unsigned)job->width;) r.slots *= 2;
+  CT_NEW(r.group, &run->arena, run->threads);
+  for (int i = 0; i < run->threads; i++) CT_TRY(new_group(r.group + i, &r, run));
+  int row = r.size * GROUPS_IN_A_ROW, items = job->count / row + (job->count % row > 0);
+  CT_TRY(ct_rounds_run(rank_groups, &r, items, 1, done, share, run));
+  for (int i = 0; i < run->threads; i++) stats->evaluations += r.group[i].evaluations;
   return CT_OK;
 }
 
@@ -198,17 +261,11 @@ ct_status ct_residual_rank(const ct_residual *index, const ct_residual_queries *
                            ct_stats *stats, const ct_run *run) {
   if (k < 1 || width < 1) return CT_ERR_DOMAIN;
   double start = run->now();
-  ranking r = {.index = index, .queries = queries, .candidate = candidate, .width = width, .k = k,
-               .id = id, .dist = dist, .simd = run->simd};
-  /* very long lists overlap in themselves, and a pair is an int */
-  r.size = width > (1 << 20) ? 1 : GROUP;
-  for (r.slots = 64; r.slots < 2 * (unsigned)r.size * (unsigned)width;) r.slots *= 2;
-  CT_TRY(sort_queries(&r, run));
-  CT_NEW(r.group, &run->arena, run->threads);
-  for (int i = 0; i < run->threads; i++) CT_TRY(new_group(r.group + i, &r, run));
-  int groups = queries->count / r.size + (queries->count % r.size > 0);
-  CT_TRY(ct_rounds_run(rank_group, &r, groups, 1, 0, 1, run));
-  for (int i = 0; i < run->threads; i++) stats->evaluations += r.group[i].evaluations;
+  ct_rank_job job = {.index = index, .queries = queries, .count = queries->count,
+                     .candidate = candidate, .rows = queries->count, .width = width, .k = k,
+                     .id = id, .dist = dist};
+  CT_TRY(ct_sort_queries(index, queries, &job.query, run));
+  CT_TRY(ct_rank_queries(&job, 0, 1, stats, run));
   stats->queries += queries->count;
   stats->seconds[CT_PHASE_SEARCH] += run->now() - start;
   return CT_OK;

@@ -1,6 +1,7 @@
 #ifndef CT_RESIDUAL_SEARCH_H
 #define CT_RESIDUAL_SEARCH_H
 
+#include "ct.h"
 #include "residual.h"
 
 /* Who asks: as ct_queries, for residual searches.
@@ -37,7 +38,16 @@ ct_status ct_residual_knn(const ct_residual *index, const ct_residual_queries *q
                           const ct_residual_plan *plan, int *used, int *id, double *dist, ct_stats *stats,
                           const ct_run *run);
 
-/* Local search: the k best of given candidates. candidate: column-major count x width rows, -1 for none (what
+/* Local search: the k best by (sqrt(t), row) of the width nearest in input space, which ct_block_knn() finds
+ * among points, by metric and order, for the queries near: the same as `queries`, number by number.
+ * at_once: queries whose candidates stand in memory together, 12 width bytes each; <= 0: chosen.
+ * evaluations counts canonical scores only. */
+ct_status ct_residual_local(const ct_residual *index, const ct_residual_queries *queries,
+                            const ct_points *points, const ct_metric *metric, const int *order,
+                            const ct_queries *near, int width, int k, int at_once, int *id,
+                            double *dist, ct_stats *stats, const ct_run *run);
+
+/* The k best of given candidates. candidate: column-major count x width rows, -1 for none (what
  * ct_block_knn() returns in input space). Only candidates count; limits and self were the candidates' matter. */
 ct_status ct_residual_rank(const ct_residual *index, const ct_residual_queries *queries, const int *candidate,
                            int width, int k, int *id, double *dist, ct_stats *stats, const ct_run *run);

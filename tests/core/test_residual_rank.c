@@ -5,6 +5,7 @@
 
 #include "check.h"
 #include "covariance_support.h"
+#include "ct.h"
 #include "residual_support.h"
 
 /* n points on a grid if coarse (ties, duplicates), rank inducing points. */
@@ -126,6 +127,51 @@ static void test_rank(int which, int n, int rank, int coarse, int width, int k, 
   test_host_end(&host);
 }
 
+/* ---- local ---- */
+
+/* Equal to ranking what the search in input space finds, however the queries are parted. */
+static void test_local(int which, int n, int coarse, int width, int k, int way) {
+  test_host host;
+  test_residual r, fresh;
+  ct_stats stats = {0};
+  test_host_start(&host);
+  ct_run run = test_run(&host, 2, ct_simd_best());
+  make_points(&r, which, n, 13, coarse, 5, &run);
+  make_points(&fresh, which, 37, 13, coarse, 6, &run);
+  double *x = test_new((size_t)n * 2 * sizeof *x), y[74];
+  for (int i = 0; i < n; i++)
+    for (int c = 0; c < 2; c++) x[r.row[i] + c * n] = r.x[i * 2 + c];
+  for (int i = 0; i < 37; i++)
+    for (int c = 0; c < 2; c++) y[i + c * 37] = fresh.x[i * 2 + c];
+  ct_points points = {x, n, 2}, others = {y, 37, 2};
+  ct_metric metric = {CT_EUCLIDEAN, NULL, 0, 0};
+  int rows[30], *limit = test_new((size_t)n * sizeof *limit), *order = test_new((size_t)n * sizeof *order);
+  CHECK(ct_kd_order(&points, &metric, order, &stats, &run) == CT_OK);
+  for (int i = 0; i < 30; i++) rows[i] = i * 41 % n;
+  for (int i = 0; i < n; i++) limit[i] = i * 3 / 4;
+  ct_residual_queries queries = {NULL, NULL, n, way % 2 ? limit : NULL, way == 0};
+  ct_queries near = {NULL, NULL, n, queries.limit, queries.self};
+  if (way == 2 || way == 3) queries.rows = near.rows = rows, queries.count = near.count = 30;
+  if (way >= 4) queries.points = &fresh.residual, near.points = &others, queries.count = near.count = 37;
+  size_t entries = (size_t)queries.count * (size_t)width, answers = (size_t)queries.count * (size_t)k;
+  int *candidate = test_new(entries * sizeof *candidate), *id = test_new(answers * sizeof *id);
+  double *distance = test_new(entries * sizeof *distance), *dist = test_new(answers * sizeof *dist), given = 0;
+  CHECK(ct_block_knn(&points, &metric, order, &near, width, candidate, distance, &stats, &run) == CT_OK);
+  for (size_t i = 0; i < entries; i++) given += candidate[i] >= 0;
+  for (int at_once = 0; at_once <= 64; at_once = 2 * at_once + 7) {
+    ct_stats counted = {0};
+    test_host_reset(&host);
+    memset(id, 99, answers * sizeof *id);
+    CHECK(ct_residual_local(&r.residual, &queries, &points, &metric, order, &near, width, k, at_once, id,
+                            dist, &counted, &run) == CT_OK);
+    CHECK(counted.evaluations == given && counted.queries == queries.count && !host.backwards);
+    check_rank(&r.residual, &queries, candidate, width, k, id, dist);
+  }
+  free(x), free(limit), free(order), free(candidate), free(id), free(distance), free(dist);
+  test_residual_free(&r), test_residual_free(&fresh);
+  test_host_end(&host);
+}
+
 /* ---- within ---- */
 
 static int all_within(const ct_residual *index, const ct_residual_queries *queries, int q, double radius,
@@ -219,6 +265,30 @@ static void test_failures(void) {
   CHECK(ct_residual_within_count(&r.residual, &queries, 0.5, count, &stats, &run) == CT_ERR_INTERRUPTED);
   CHECK(ct_residual_rank(&r.residual, &queries, candidate, 4, 0, id, dist, &stats, &run) == CT_ERR_DOMAIN);
   CHECK(ct_residual_rank(&r.residual, &queries, candidate, 0, 1, id, dist, &stats, &run) == CT_ERR_DOMAIN);
+  double x[200];
+  int order[100];
+  for (int i = 0; i < 100; i++) x[r.row[i]] = r.x[2 * i], x[r.row[i] + 100] = r.x[2 * i + 1];
+  ct_points points = {x, 100, 2};
+  ct_metric metric = {CT_EUCLIDEAN, NULL, 0, 0};
+  ct_queries near = {NULL, NULL, 100, NULL, 0};
+  host.stop_at = -1;
+  CHECK(ct_kd_order(&points, &metric, order, &stats, &run) == CT_OK);
+  CHECK(ct_residual_local(&r.residual, &queries, &points, &metric, order, &near, 4, 0, 0, id, dist, &stats,
+                          &run) == CT_ERR_DOMAIN);
+  calls = 0;
+  for (ct_status status = CT_ERR_MEMORY; status == CT_ERR_MEMORY; calls++) {
+    test_host_reset(&host);
+    host.fail_at = calls;
+    status = ct_residual_local(&r.residual, &queries, &points, &metric, order, &near, 4, 2, 0, id, dist,
+                               &stats, &run);
+  }
+  CHECK(calls > 20);
+  host.fail_at = -1;
+  for (host.stop_at = 0; host.stop_at < 2; host.stop_at++) {
+    test_host_reset(&host);
+    CHECK(ct_residual_local(&r.residual, &queries, &points, &metric, order, &near, 4, 2, 0, id, dist, &stats,
+                            &run) == CT_ERR_INTERRUPTED);
+  }
   test_residual_free(&r);
   test_host_end(&host);
 }
@@ -232,6 +302,8 @@ int main(void) {
       test_rank(0, 64, 9, coarse, 1, 1, way);
     }
   test_rank(13, 60, 5, 0, 8, 3, 0);
+  for (int way = 0; way < 6; way++)
+    for (int coarse = 0; coarse < 2; coarse++) test_local(3, 170, coarse, 24, 5, way);
   for (int way = 0; way < 4; way++)
     for (int coarse = 0; coarse < 2; coarse++) {
       test_within(1, 90, 14, coarse, way);
