@@ -122,5 +122,6 @@ void ct_candidates_cut(ct_candidates *c, const ct_blocks *blocks) {
   double threshold = ct_key_widened(blocks, find_threshold(c, blocks));
   c->bound = fmin(c->bound, threshold);
   c->count = blocks->kernels.keep_keys(c->key, c->slot, c->count, threshold);
-  if (c->count > c->wanted + c->wanted / 2 + 2 * slack(c->wanted)) cut_exactly(c, blocks);
+  int tied = c->count > c->wanted + c->wanted / 2 + 2 * slack(c->wanted);
+  if (tied || threshold == 0) cut_exactly(c, blocks);
 }

@@ -91,7 +91,7 @@ CT_INLINE void scan_one(const ct_blocks *blocks, int leaf, const double *point, 
                         ct_key key, int dim) {
   c->count += scan_leaf(blocks, leaf, point, c->bound, c->limit, c->key + c->count, c->slot + c->count,
                         key, dim);
-  c->points += leaf == blocks->leaves - 1 ? blocks->n - leaf * CT_LEAF : CT_LEAF;
+  c->points += blocks->held[leaf];
 }
 
 /* Whether a box with this key and smallest row can only lose ties. */

@@ -37,7 +37,7 @@ static unsigned near_boxes(const ct_blocks *blocks, const double *group, const d
 static void scan_leaf(const ct_blocks *blocks, int leaf, const double *point, ct_candidates *c) {
   const double *x = ct_leaf_at(blocks, leaf);
   int first = leaf * CT_LEAF;
-  for (int slot = first; slot < first + CT_LEAF && slot < blocks->n; slot++) {
+  for (int slot = first; slot < first + blocks->held[leaf]; slot++) {
     double key = power_key(blocks, x + slot - first, point);
     c->points++;
     if (key <= c->bound && blocks->row[slot] < c->limit) {

@@ -122,18 +122,44 @@ long ct_leaf_list_fill(ct_leaf_list *list, const ct_blocks *blocks, const double
   return boxes;
 }
 
+/* Groups that wait for their turn: at most all but one of those below every group on the way down. */
+#define WAITING (CT_BOX_LEVELS * CT_FAN)
+
+/* Depth first, the nearest box of a group before its others; boxes that are no nearer than the leaf found
+ * are left out. A point of the index is in its leaf's box, so hardly more than the way down is walked. */
 int ct_nearest_leaf(const ct_blocks *blocks, const double *point, int limit) {
-  double key[CT_FAN];
-  int node = 0;
-  for (int level = blocks->levels - 1; level >= 0; level--) {
-    const double *group = ct_box_group_at(blocks, level, node);
-    const int *first_row = blocks->level[level].first_row + (size_t)node * CT_FAN;
-    int best = 0;
-    double least = INFINITY;
-    blocks->kernels.near_boxes(blocks, group, point, point, DBL_MAX, key);
-    for (int j = 0; j < CT_FAN; j++)
-      if (first_row[j] < limit && key[j] < least) least = key[j], best = j;
-    node = node * CT_FAN + best;
+  struct {
+    double key;
+    int level, group;
+  } waiting[WAITING], next = {0, blocks->levels - 1, 0};
+  double least = DBL_MAX, key[CT_FAN];
+  int leaf = 0, count = 0;
+  for (;;) {
+    const double *group = ct_box_group_at(blocks, next.level, next.group);
+    const int *first_row = blocks->level[next.level].first_row + (size_t)next.group * CT_FAN;
+    unsigned near = blocks->kernels.near_boxes(blocks, group, point, point, least, key);
+    int nearest = count;
+    for (; near; near &= near - 1) {
+      int j = lowest_bit(near), box = next.group * CT_FAN + j;
+      if (first_row[j] >= limit || !(key[j] < least)) continue;
+      if (next.level == 0) {
+        least = key[j], leaf = box;
+        continue;
+      }
+      waiting[count].key = key[j];
+      waiting[count].level = next.level - 1;
+      waiting[count].group = box;
+      if (key[j] < waiting[nearest].key) nearest = count;
+      count++;
+    }
+    if (nearest < count) {
+      next = waiting[nearest];
+      waiting[nearest] = waiting[--count];
+      continue;
+    }
+    do {
+      if (count == 0) return leaf;
+      next = waiting[--count];
+    } while (!(next.key < least));
   }
-  return node;
 }

@@ -32,7 +32,7 @@ typedef struct {
 long ct_leaf_list_fill(ct_leaf_list *list, const ct_blocks *blocks, const double *low,
                        const double *high, const ct_walk *walk);
 
-/* The leaf whose box is nearest to a point, found greedily, among those with a row below limit. */
+/* The leaf whose box is nearest to a point among those with a row below limit, a first one of several. */
 int ct_nearest_leaf(const ct_blocks *blocks, const double *point, int limit);
 
 #endif

@@ -6,6 +6,9 @@
 #include <math.h>
 #include <string.h>
 
+/* Queries that a cell should hold on average, at most: so few that it seldom holds more than a block. */
+#define CELL_QUERIES 32
+
 /* ---- the list ---- */
 
 static int classes_for(int n) {
@@ -34,33 +37,68 @@ static ct_status order_queries(const ct_points *points, const ct_metric *metric,
                           queries->points ? NULL : queries->rows, queries->count, own, run);
 }
 
-/* Sorts the queries by class; within one they stay in order. */
-static ct_status sort_by_class(ct_query_list *list, const ct_run *run) {
+/* Sorts places in the spatial order by class; within one they stay in order. */
+static void sort_places(const ct_query_list *list, int *place, int *start) {
   const int *limit = list->queries->limit;
-  int count = list->queries->count, next[CT_CLASSES + 1] = {0}, *sorted;
-  CT_NEW(sorted, &run->arena, count);
-  for (int q = 0; q < count; q++) next[class_of(limit[q], list->classes) + 1]++;
+  int next[CT_CLASSES + 1] = {0};
+  for (int q = 0; q < list->queries->count; q++) next[class_of(limit[q], list->classes) + 1]++;
   for (int c = 0; c < list->classes; c++) next[c + 1] += next[c];
-  memcpy(list->start, next, sizeof next);
-  for (int i = 0; i < count; i++) {
-    int q = list->query[i];
-    sorted[next[class_of(limit[q], list->classes)]++] = q;
+  memcpy(start, next, sizeof next);
+  for (int i = 0; i < list->queries->count; i++)
+    place[next[class_of(limit[list->query[i]], list->classes)]++] = i;
+}
+
+/* Ends of blocks for the places from .. to - 1 of one class. A cell of the k-d order is a run of 32 2^j
+ * places from a multiple of that on: blocks are such cells, of a size that gives half-full ones, and only
+ * parts of a cell where it holds too many. Returns the number of blocks written to begin. */
+static int cut_cells(const int *place, int from, int to, int all, int *begin) {
+  long cell = CT_LEAF;
+  int blocks = 0;
+  if (from == to) return 0;
+  while (2 * cell * (to - from) <= (long)CELL_QUERIES * all) cell *= 2;
+  for (int first = from, last; first < to; first = last) {
+    for (last = first; last < to && place[last] / cell == place[first] / cell;) last++;
+    int parts = (last - first + CT_LEAF - 1) / CT_LEAF;
+    for (int p = 0; p < parts; p++) begin[blocks++] = first + (int)((long)(last - first) * p / parts);
   }
-  list->query = sorted;
+  return blocks;
+}
+
+static ct_status cut_classes(ct_query_list *list, const ct_run *run) {
+  int count = list->queries->count, start[CT_CLASSES + 1], *place, blocks = 0;
+  CT_NEW(place, &run->arena, count);
+  /* all but the last block of a class, or of a cell, have more than eight queries on average */
+  CT_NEW(list->begin, &run->arena, (size_t)count / 4 + 2 * CT_CLASSES);
+  sort_places(list, place, start);
+  for (int c = 0; c < list->classes; c++) {
+    list->first[c] = blocks;
+    blocks += cut_cells(place, start[c], start[c + 1], count, list->begin + blocks);
+  }
+  list->first[list->classes] = blocks;
+  list->begin[blocks] = count;
+  for (int i = 0; i < count; i++) place[i] = list->query[place[i]];
+  list->query = place;
+  return CT_OK;
+}
+
+/* Without limits all queries are of the last class, and its blocks are the leaves of their order. */
+static ct_status cut_leaves(ct_query_list *list, const ct_run *run) {
+  int count = list->queries->count, blocks = count / CT_LEAF + (count % CT_LEAF > 0);
+  CT_NEW(list->begin, &run->arena, (size_t)blocks + 1);
+  for (int b = 0; b < blocks; b++) list->begin[b] = b * CT_LEAF;
+  list->begin[blocks] = count;
+  for (int c = 0; c < list->classes; c++) list->first[c] = 0;
+  list->first[list->classes] = blocks;
   return CT_OK;
 }
 
 ct_status ct_query_list_make(const ct_points *points, const ct_metric *metric, const int *order,
                              const ct_queries *queries, ct_query_list *list, const ct_run *run) {
   list->queries = queries;
-  list->aligned = 0;
   CT_TRY(order_queries(points, metric, order, queries, &list->query, run));
   list->classes = classes_for(points->n);
-  if (queries->limit) return sort_by_class(list, run);
-  list->aligned = list->query == order;
-  for (int c = 0; c < list->classes; c++) list->start[c] = 0;
-  list->start[list->classes] = queries->count;
-  return CT_OK;
+  list->aligned = list->query == order && !queries->limit;
+  return queries->limit ? cut_classes(list, run) : cut_leaves(list, run);
 }
 
 /* ---- a block ---- */
@@ -132,10 +170,10 @@ static void transpose(ct_query_block *block, int dim) {
 }
 
 void ct_query_block_load(ct_query_block *block, const ct_blocks *blocks, const ct_query_list *list,
-                         int first, int count) {
+                         int number) {
   const ct_queries *queries = list->queries;
   const ct_points *points = queries->points ? queries->points : blocks->points;
-  int dim = blocks->dim;
+  int dim = blocks->dim, first = list->begin[number], count = list->begin[number + 1] - first;
   block->count = count;
   for (int i = 0; i < count; i++) {
     int q = list->query[first + i];

@@ -15,10 +15,11 @@
 
 typedef struct {
   const ct_queries *queries;
-  const int *query;            /* query numbers, class by class, along a k-d order in each */
-  int aligned;                 /* whether query i of the list is slot i of the blocks */
+  const int *query;          /* query numbers, class by class, along a k-d order in each */
+  int *begin;                /* where in query each block begins, and the last one ends */
   int classes;
-  int start[CT_CLASSES + 1];   /* where each class begins; start[classes] = their number */
+  int first[CT_CLASSES + 1]; /* the first block of each class, and behind them all */
+  int aligned;               /* whether query i of the list is slot i of the blocks */
 } ct_query_list;
 
 /* order: the k-d order of points. */
@@ -44,7 +45,8 @@ typedef struct {
 
 ct_status ct_query_block_make(ct_query_block *block, int dim, const ct_run *run);
 
+/* Loads block number of the list. */
 void ct_query_block_load(ct_query_block *block, const ct_blocks *blocks, const ct_query_list *list,
-                         int first, int count);
+                         int number);
 
 #endif

@@ -20,20 +20,20 @@ ct_status ct_block_search_start(const ct_points *points, const ct_metric *metric
 ct_status ct_block_search_run(ct_block_search *search, ct_round_item work, void *task, double share,
                               ct_stats *stats, const ct_run *run) {
   const ct_query_list *list = &search->list;
-  double total = list->queries->count;
+  double total = list->first[list->classes], done = 0;
   for (int c = list->classes - 1; c >= 0; c--) {
-    search->first = list->start[c], search->last = list->start[c + 1];
-    int count = search->last - search->first, blocks = (count + CT_LEAF - 1) / CT_LEAF;
+    int count = list->first[c + 1] - list->first[c];
     if (count == 0) continue;
+    search->first = list->first[c];
     double start = run->now();
     if (c < list->classes - 1) ct_blocks_keep_below(&search->blocks, CT_FIRST_PREFIX << c, run);
     double built = run->now();
-    double done = (total - search->last) / total;
-    CT_TRY(ct_rounds_run(work, task, blocks, CHUNK, share * done, share * count / total, run));
+    CT_TRY(ct_rounds_run(work, task, count, CHUNK, share * done, share * count / total, run));
+    done += count / total;
     stats->seconds[CT_PHASE_BLOCKS] += built - start;
     stats->seconds[CT_PHASE_SEARCH] += run->now() - built;
   }
-  stats->queries += total;
+  stats->queries += list->queries->count;
   return CT_OK;
 }
 
@@ -52,9 +52,7 @@ ct_status ct_block_worker_make(ct_block_worker *worker, const ct_block_search *s
 }
 
 void ct_block_worker_load(ct_block_worker *worker, const ct_block_search *search, int number) {
-  int first = search->first + number * CT_LEAF, left = search->last - first;
-  ct_query_block_load(&worker->block, &search->blocks, &search->list, first,
-                      left < CT_LEAF ? left : CT_LEAF);
+  ct_query_block_load(&worker->block, &search->blocks, &search->list, search->first + number);
 }
 
 void ct_block_worker_list(ct_block_worker *worker, const ct_block_search *search, const double *low,

@@ -14,7 +14,7 @@
 typedef struct {
   ct_blocks blocks;
   ct_query_list list;
-  int first, last; /* the class at work: a part of the list */
+  int first; /* block of the class at work */
 } ct_block_search;
 
 ct_status ct_block_search_start(const ct_points *points, const ct_metric *metric, const int *order,

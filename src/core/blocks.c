@@ -9,30 +9,28 @@
 
 #include "rounds.h"
 
+/* Fewer leaves than this are bounded by the calling thread alone. */
+#define PARALLEL_LEAVES 1024
+
 /* ---- building ---- */
 
 static int groups_of(int count) { return (count + CT_FAN - 1) / CT_FAN; }
 
-/* Number of leaves, and of boxes on every level, for n points. */
-static void set_shape(ct_blocks *blocks, int n) {
-  int count = n / CT_LEAF + (n % CT_LEAF > 0);
-  blocks->n = n;
-  blocks->leaves = count;
+/* Number of boxes on every level. */
+static void set_shape(ct_blocks *blocks, int leaves) {
+  blocks->leaves = leaves;
   blocks->levels = 0;
-  for (;;) {
+  for (int count = leaves;; count = groups_of(count)) {
     blocks->level[blocks->levels++].count = count;
     if (count <= CT_FAN) return;
-    count = groups_of(count);
   }
 }
 
-/* Slots behind the last point, to the end of its leaf. */
-static void pad_last_leaf(ct_blocks *blocks) {
-  int leaf = blocks->leaves - 1;
-  for (int slot = blocks->n; slot < blocks->leaves * CT_LEAF; slot++) {
-    double *x = blocks->x + (size_t)leaf * (size_t)blocks->dim * CT_LEAF + slot % CT_LEAF;
-    for (int c = 0; c < blocks->dim; c++) x[c * CT_LEAF] = NAN;
-    blocks->row[slot] = INT_MAX;
+void ct_leaf_pad(ct_blocks *blocks, int leaf, int held) {
+  double *x = blocks->x + (size_t)leaf * (size_t)blocks->dim * CT_LEAF;
+  for (int j = held; j < CT_LEAF; j++) {
+    for (int c = 0; c < blocks->dim; c++) x[c * CT_LEAF + j] = NAN;
+    blocks->row[leaf * CT_LEAF + j] = INT_MAX;
   }
 }
 
@@ -44,16 +42,20 @@ typedef struct {
 static void fill_leaf(void *task, int leaf, int thread) {
   const fill_task *fill = task;
   ct_blocks *blocks = fill->blocks;
-  int dim = blocks->dim, end = (leaf + 1) * CT_LEAF;
+  int dim = blocks->dim, n = blocks->points->n, first = leaf * CT_LEAF;
+  int held = n - first < CT_LEAF ? n - first : CT_LEAF;
   double *point = fill->point + (size_t)thread * (size_t)dim;
   double *x = blocks->x + (size_t)leaf * (size_t)dim * CT_LEAF;
-  for (int slot = leaf * CT_LEAF; slot < end && slot < blocks->n; slot++) {
-    ct_metric_embed(blocks->metric, blocks->points, blocks->row[slot], point);
-    for (int c = 0; c < dim; c++) x[c * CT_LEAF + slot % CT_LEAF] = point[c];
+  for (int j = 0; j < held; j++) {
+    ct_metric_embed(blocks->metric, blocks->points, blocks->row[first + j], point);
+    for (int c = 0; c < dim; c++) x[c * CT_LEAF + j] = point[c];
   }
+  ct_leaf_pad(blocks, leaf, held);
+  blocks->held[leaf] = held;
+  blocks->cell[leaf] = leaf;
 }
 
-/* The box of values[0 .. CT_LEAF), written to place i of a group. NAN loses every comparison. */
+/* NAN loses every comparison. */
 static void bound_leaf(ct_blocks *blocks, int leaf) {
   int dim = blocks->dim, first = INT_MAX;
   double *side = blocks->level[0].side + (size_t)(leaf / CT_FAN) * 2 * (size_t)dim * CT_FAN;
@@ -106,10 +108,11 @@ static void pad_level(ct_blocks *blocks, int level) {
   }
 }
 
-static void bound_all(ct_blocks *blocks, const ct_run *run) {
+void ct_blocks_bound(ct_blocks *blocks, int leaves, const ct_run *run) {
   (void)run;
-#pragma omp parallel for num_threads(run->threads) schedule(static) if (blocks->leaves > 1024)
-  for (int leaf = 0; leaf < blocks->leaves; leaf++) bound_leaf(blocks, leaf);
+  set_shape(blocks, leaves);
+#pragma omp parallel for num_threads(run->threads) schedule(static) if (leaves > PARALLEL_LEAVES)
+  for (int leaf = 0; leaf < leaves; leaf++) bound_leaf(blocks, leaf);
   pad_level(blocks, 0);
   for (int level = 1; level < blocks->levels; level++) {
     for (int i = 0; i < blocks->level[level].count; i++) bound_group(blocks, level, i);
@@ -121,6 +124,8 @@ static ct_status allocate(ct_blocks *blocks, const ct_run *run) {
   size_t slots = (size_t)blocks->leaves * CT_LEAF;
   CT_NEW(blocks->row, &run->arena, slots);
   CT_NEW(blocks->x, &run->arena, slots * (size_t)blocks->dim);
+  CT_NEW(blocks->held, &run->arena, blocks->leaves);
+  CT_NEW(blocks->cell, &run->arena, blocks->leaves);
   for (int l = 0; l < blocks->levels; l++) {
     size_t boxes = (size_t)groups_of(blocks->level[l].count) * CT_FAN;
     CT_NEW(blocks->level[l].side, &run->arena, boxes * 2 * (size_t)blocks->dim);
@@ -138,31 +143,14 @@ ct_status ct_blocks_make(const ct_points *points, const ct_metric *metric, const
   blocks->key = ct_metric_key(metric);
   blocks->dim = ct_metric_dim(metric, points->dim);
   blocks->kernels = ct_kernels_for(run->simd, blocks->key, blocks->dim);
-  set_shape(blocks, points->n);
+  blocks->full_leaves = points->n / CT_LEAF + (points->n % CT_LEAF > 0);
+  set_shape(blocks, blocks->full_leaves);
   CT_TRY(allocate(blocks, run));
   CT_NEW(fill.point, &run->arena, (size_t)run->threads * (size_t)blocks->dim);
-  memcpy(blocks->row, order, (size_t)blocks->n * sizeof *order);
+  memcpy(blocks->row, order, (size_t)points->n * sizeof *order);
   CT_TRY(ct_rounds_run(fill_leaf, &fill, blocks->leaves, 256, 0, 0, run));
-  pad_last_leaf(blocks);
-  bound_all(blocks, run);
+  ct_blocks_bound(blocks, blocks->full_leaves, run);
   return CT_OK;
-}
-
-static void move_slot(ct_blocks *blocks, int from, int to) {
-  size_t leaf_size = (size_t)blocks->dim * CT_LEAF;
-  const double *source = blocks->x + (size_t)(from / CT_LEAF) * leaf_size + from % CT_LEAF;
-  double *target = blocks->x + (size_t)(to / CT_LEAF) * leaf_size + to % CT_LEAF;
-  for (int c = 0; c < blocks->dim; c++) target[c * CT_LEAF] = source[c * CT_LEAF];
-  blocks->row[to] = blocks->row[from];
-}
-
-void ct_blocks_keep_below(ct_blocks *blocks, int limit, const ct_run *run) {
-  int kept = 0;
-  for (int slot = 0; slot < blocks->n; slot++)
-    if (blocks->row[slot] < limit) move_slot(blocks, slot, kept++);
-  set_shape(blocks, kept);
-  pad_last_leaf(blocks);
-  bound_all(blocks, run);
 }
 
 /* ---- bounds ---- */

@@ -11,7 +11,8 @@
  *
  * Leaves are runs of CT_LEAF points of a k-d order (or of what a filter leaves of one); a point's place
  * in that order is its *slot*. Coordinates are embedded and stand leaf by leaf, one side after the
- * other; slots past the last point hold NAN coordinates, which no bound lets pass, and row INT_MAX.
+ * other. A leaf may have empty slots behind its points: their coordinates are NAN, which no bound lets
+ * pass, and their row is INT_MAX.
  *
  * Above the leaves stand boxes, CT_FAN to a group, one level above the other: box i of a level bounds
  * the boxes of group i below, and box i of level 0 bounds leaf i. The top level is one group. Boxes
@@ -32,10 +33,12 @@ typedef struct ct_blocks {
   ct_kernels kernels;
   ct_key key;
   int dim;    /* of the embedded points */
-  int n;
   int leaves;
   int levels;
   int *row;   /* [slot] */
+  int *held;  /* [leaf]: its points */
+  int *cell;  /* [leaf]: the first full leaf of the k-d cell that the leaf holds; block_filter.c */
+  int full_leaves; /* with all points */
   double *x;  /* [leaf][dim][CT_LEAF] */
   ct_box_level level[CT_BOX_LEVELS];
 } ct_blocks;
@@ -44,8 +47,14 @@ typedef struct ct_blocks {
 ct_status ct_blocks_make(const ct_points *points, const ct_metric *metric, const int *order,
                          ct_blocks *blocks, const ct_run *run);
 
-/* Drops all points whose row is not below limit; the rest keep their order. Reuses the memory. */
+/* Drops all points whose row is not below limit. Reuses the memory. */
 void ct_blocks_keep_below(ct_blocks *blocks, int limit, const ct_run *run);
+
+/* Boxes of all levels over so many leaves, whose points are in place. */
+void ct_blocks_bound(ct_blocks *blocks, int leaves, const ct_run *run);
+
+/* Makes the slots of a leaf from held on empty. */
+void ct_leaf_pad(ct_blocks *blocks, int leaf, int held);
 
 static inline const double *ct_leaf_at(const ct_blocks *blocks, int leaf) {
   return blocks->x + (size_t)leaf * (size_t)blocks->dim * CT_LEAF;
