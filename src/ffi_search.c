@@ -161,19 +161,13 @@ SEXP ffi_find_local(SEXP index, SEXP queries, SEXP k_, SEXP width_, SEXP run) {
   view(&s, index, queries, BY_CORRELATION, &state.run);
   int k = Rf_asInteger(k_), width = Rf_asInteger(width_);
   ct_stats stats = {0};
-  SEXP near = PROTECT(new_matrices(s.queries.count, width));
-  int *candidate = INTEGER(VECTOR_ELT(near, 0));
-  ffi_raise(ct_block_knn(&s.points, &s.metric, s.order, &s.queries, width, candidate,
-                         REAL(VECTOR_ELT(near, 1)), &stats, &state.run));
-  stats.evaluations = 0; /* of residual correlations from here on */
   SEXP answer = PROTECT(new_matrices(s.queries.count, k));
-  ffi_raise(ct_residual_rank(&s.residual, &s.residual_queries, candidate, width, k,
-                             INTEGER(VECTOR_ELT(answer, 0)), REAL(VECTOR_ELT(answer, 1)), &stats,
-                             &state.run));
-  stats.queries = s.queries.count;
+  ffi_raise(ct_residual_local(&s.residual, &s.residual_queries, &s.points, &s.metric, s.order,
+                              &s.queries, width, k, 0, INTEGER(VECTOR_ELT(answer, 0)),
+                              REAL(VECTOR_ELT(answer, 1)), &stats, &state.run));
   ffi_run_finish(&state);
   finish_matrices(answer, &stats, &state.run);
-  UNPROTECT(3);
+  UNPROTECT(2);
   return answer;
 }
 
