@@ -17,9 +17,9 @@
   ((fvec)_mm256_cvtepi32_ps(_mm256_cvtepi16_epi32(_mm_loadu_si128((const __m128i *)(p)))))
 #define ROOT(v) ((v) = (fvec)_mm256_sqrt_ps((__m256)(v)))
 #define FMAX(a, b) ((fvec)_mm256_max_ps((__m256)(a), (__m256)(b)))
-#define MASK_GE(bits, a, b)                                                          \
+#define MASK_GE(bits, a, b) \
   ((bits) = (unsigned)_mm256_movemask_ps(_mm256_cmp_ps((__m256)(a), (__m256)(b), _CMP_GE_OQ)))
-#define QUANTIZE(p, q)                                                                     \
+#define QUANTIZE(p, q)                                                                    \
   _mm_storeu_si128((__m128i *)(q), _mm_packs_epi32(_mm256_cvtpd_epi32(_mm256_load_pd(p)), \
                                                    _mm256_cvtpd_epi32(_mm256_load_pd((p) + 4))))
 

@@ -1,11 +1,12 @@
-/* The two-frame search's kernels with the 32 registers and masks of AVX-512, on 256-bit vectors: balls
- * of 20 to 30 points fill eight lanes better than sixteen. */
+/* The two-frame search's kernels with the 32 registers and masks of AVX-512, on 256-bit vectors:
+ * balls of 20 to 30 points fill eight lanes better than sixteen. */
 
 #include "simd.h"
 
 #if CT_SIMD_X86
 #if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,fma"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,fma"))), \
+                             apply_to = function)
 #else
 #pragma GCC optimize("O3", "fp-contract=fast")
 #pragma GCC target("avx512f,avx512vl,avx512dq,avx512bw,fma")

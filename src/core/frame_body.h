@@ -6,12 +6,11 @@
  *   FMAX(a, b)    elementwise maximum
  *   ROOT(v)       a statement: replaces v by its elementwise root
  *   MASK_GE(bits, a, b)  a statement: bits = where a >= b
- *   QUANTIZE(p, q) a statement: eight doubles at p, in steps, rounded and saturated, to eight 16-bit
- *                 integers at q
+ *   QUANTIZE(p, q) a statement: eight doubles at p, in steps, rounded, saturated, as integers to q
  *   CT_KERNELS    the name of the table of kernels
  *
- * Frame sizes are constants inside: each kernel is a body with the size as an argument, inlined into
- * one function for each size, so that coordinates stay in registers. */
+ * Frame sizes are constants inside: each kernel is a body with the size as an argument, inlined
+ * into one function for each size, so that coordinates stay in registers. */
 
 #include "frame_kernels.h"
 
@@ -24,10 +23,11 @@ typedef int fmask __attribute__((vector_size(32)));
 
 #define INLINE static inline __attribute__((always_inline))
 #define STEP (1.0f / (float)CT_TABLE_STEPS)
-#define FABS(v) ((fvec)((fmask)(v) & 0x7fffffff))
+#define FABS(v) ((fvec)((fmask)(v)&0x7fffffff))
 #define AT(p) (*(const floose *)(p))
 
-static void quantize(const double *c, const double *row_scale, const double *lane_scale, int16_t *out) {
+static void quantize(const double *c, const double *row_scale, const double *lane_scale,
+                     int16_t *out) {
   double steps[CT_PANEL] __attribute__((aligned(64)));
   for (int r = 0; r < CT_TILE_ROWS; r++) {
     double scale = row_scale[r] * CT_TABLE_STEPS;
@@ -91,7 +91,8 @@ INLINE void project_body(const ct_group *g, ct_opened *o, const int t) {
     fvec rest = residual * residual - sure * sure * b->shrink;
     rest = FMAX(rest, zero) + 1e-6f;
     ROOT(rest);
-    fvec give = AT(g->slack + v) + error * b->max_w + AT(g->noise + v) * b->max_noise + residual * b->eta;
+    fvec give =
+        AT(g->slack + v) + error * b->max_w + AT(g->noise + v) * b->max_noise + residual * b->eta;
     fvec need = AT(g->least + v) - give;
     fvec bound = AT(g->w_norm + v) * b->reach + norm * b->max_w + rest * b->max_residual;
     *(floose *)(o->rest + v) = rest;
@@ -136,8 +137,8 @@ INLINE void estimate_vectors(float (*alpha)[4], float (*y)[4], const int16_t *co
     for (int j = 0; j < vectors; j++) out[u][j] = FABS(sum[u][j]);
 }
 
-INLINE int estimate_body(const ct_group *g, const ct_opened *o, const int16_t *const *row, int first,
-                         int limit, ct_hit *hit, const int t) {
+INLINE int estimate_body(const ct_group *g, const ct_opened *o, const int16_t *const *row,
+                         int first, int limit, ct_hit *hit, const int t) {
   const ct_target *b = &o->target;
   int lane[4], some = o->active - first < 4 ? o->active - first : 4, hits = 0;
   float alpha[CT_FRAME_MAX][4], y[CT_FRAME_MAX][4];
@@ -151,9 +152,12 @@ INLINE int estimate_body(const ct_group *g, const ct_opened *o, const int16_t *c
     int vectors = (limit - v + 7) / 8;
     fvec size[4][3];
     if (vectors > 3) vectors = 3;
-    if (vectors == 1) estimate_vectors(alpha, y, row, b->w, b->lanes, v, t, 1, size);
-    else if (vectors == 2) estimate_vectors(alpha, y, row, b->w, b->lanes, v, t, 2, size);
-    else estimate_vectors(alpha, y, row, b->w, b->lanes, v, t, 3, size);
+    if (vectors == 1)
+      estimate_vectors(alpha, y, row, b->w, b->lanes, v, t, 1, size);
+    else if (vectors == 2)
+      estimate_vectors(alpha, y, row, b->w, b->lanes, v, t, 2, size);
+    else
+      estimate_vectors(alpha, y, row, b->w, b->lanes, v, t, 3, size);
     for (int u = 0; u < some; u++)
       for (int j = 0; j < vectors; j++) {
         fvec rest = o->rest[lane[u]] * AT(b->residual + v + 8 * j), need = {0};
@@ -179,9 +183,13 @@ static float reach_16(const float *whiten, const int16_t *const *row, int lanes)
   return reach_body(whiten, row, lanes, 16);
 }
 
-static void project_8(const ct_group *g, ct_opened *o) { project_body(g, o, 8); }
+static void project_8(const ct_group *g, ct_opened *o) {
+  project_body(g, o, 8);
+}
 
-static void project_16(const ct_group *g, ct_opened *o) { project_body(g, o, 16); }
+static void project_16(const ct_group *g, ct_opened *o) {
+  project_body(g, o, 16);
+}
 
 static int estimate_8(const ct_group *g, const ct_opened *o, const int16_t *const *row, int first,
                       int limit, ct_hit *hit) {

@@ -3,39 +3,40 @@
 
 #include "net.h"
 
-/* The inner loops of the two-frame search, in float, for one ball at a time. two_frame.c derives what
- * they compute; all arrays of lanes are padded to CT_LANES and hold harmless values there. */
+/* The inner loops of the two-frame search, in float, for one ball at a time. two_frame.c derives
+ * what they compute; all arrays of lanes are padded to CT_LANES and hold harmless values there. */
 
 /* A group of queries of ball A, up to CT_GROUP_LANES lanes of its block. */
 #define CT_GROUP_LANES 64
 
 typedef struct {
-  int lanes;            /* a multiple of CT_LANES */
-  int ld;               /* lanes of the whole block: from one coordinate or centre to the next */
-  const float *alpha;   /* here and below: already at the group's first lane */
+  int lanes;          /* a multiple of CT_LANES */
+  int ld;             /* lanes of the whole block: from one coordinate or centre to the next */
+  const float *alpha; /* here and below: already at the group's first lane */
   const int16_t *table;
   const float *w_norm;
   const float *residual;
-  const float *gram;    /* balls * frame_size: correlations of each centre with the frame of A */
-  float least[CT_GROUP_LANES];   /* proved lower bound of the k-th |rho|; 2 where nobody asks */
-  float slack[CT_GROUP_LANES];   /* S_q */
-  float doubt[CT_GROUP_LANES];   /* error of one entry of P_B e_q before it is whitened */
-  float noise[CT_GROUP_LANES];   /* g_q */
-  float skip[CT_GROUP_LANES / CT_LANES]; /* no query of these lanes needs a ball whose reach is below */
+  const float *gram; /* balls * frame_size: correlations of each centre with the frame of A */
+  float least[CT_GROUP_LANES]; /* proved lower bound of the k-th |rho|; 2 where nobody asks */
+  float slack[CT_GROUP_LANES]; /* S_q */
+  float doubt[CT_GROUP_LANES]; /* error of one entry of P_B e_q before it is whitened */
+  float noise[CT_GROUP_LANES]; /* g_q */
+  float skip[CT_GROUP_LANES /
+             CT_LANES]; /* no query of these lanes needs a ball whose reach is below */
 } ct_group;
 
 typedef struct {
   int ball;
   int lanes;
   int members;
-  const int *frame;      /* frame_size balls */
+  const int *frame; /* frame_size balls */
   const float *whiten;
   const float *w;
   const float *residual;
   const int16_t *table;
-  float reach;           /* of the frame of A into this ball */
+  float reach; /* of the frame of A into this ball */
   float lift;
-  float shrink;          /* 1 / (1 + stretch) */
+  float shrink; /* 1 / (1 + stretch) */
   float eta;
   float max_w;
   float max_residual;
@@ -45,11 +46,11 @@ typedef struct {
 /* What the projection leaves for the estimates of one ball. */
 typedef struct {
   ct_target target;
-  int active;                    /* queries whose bound for the ball does not reject it */
+  int active; /* queries whose bound for the ball does not reject it */
   int lane[CT_GROUP_LANES];
-  float *y;                      /* frame_size * CT_GROUP_LANES */
-  float rest[CT_GROUP_LANES];    /* norm of what neither frame explains of the query */
-  float need[CT_GROUP_LANES];    /* |estimate| + rest * residual must reach it */
+  float *y;                   /* frame_size * CT_GROUP_LANES */
+  float rest[CT_GROUP_LANES]; /* norm of what neither frame explains of the query */
+  float need[CT_GROUP_LANES]; /* |estimate| + rest * residual must reach it */
 } ct_opened;
 
 typedef struct {
@@ -61,16 +62,17 @@ typedef struct {
 
 typedef struct {
   /* out[r * CT_PANEL + l] = c * row_scale[r] * lane_scale[l] in steps of the table. */
-  void (*quantize)(const double *c, const double *row_scale, const double *lane_scale, int16_t *out);
-  /* The largest |M rho|^2, in squared steps, over the lanes of a block: row[k] is the table's row of
-   * the frame's centre k. */
+  void (*quantize)(const double *c, const double *row_scale, const double *lane_scale,
+                   int16_t *out);
+  /* The largest |M rho|^2, in squared steps, over the lanes of a block: row[k] is the table's row
+   * of the frame's centre k. */
   float (*reach)(const float *whiten, const int16_t *const *row, int lanes);
   /* Projects the group on the frame of a ball. */
   void (*project)(const ct_group *group, ct_opened *opened);
   /* Estimates for active queries first .. first + 3 and members below limit of an opened ball;
    * row[k]: the ball's rows of the table for the frame of A. Returns the number of hits. */
-  int (*estimate)(const ct_group *group, const ct_opened *opened, const int16_t *const *row, int first,
-                  int limit, ct_hit *hit);
+  int (*estimate)(const ct_group *group, const ct_opened *opened, const int16_t *const *row,
+                  int first, int limit, ct_hit *hit);
 } ct_frame_kernels;
 
 /* For frame sizes 8 and 16. */

@@ -3,14 +3,14 @@
  * Candidates come in random order, in batches. Inside a batch a candidate becomes a centre if no
  * centre of the batch covers it; mutual correlations of the batch are a small dense product. A new
  * centre then looks for the points that it covers. Measuring it against all points would cost n
- * products a centre, most of the work of a whole search; but the points that it covers are near it in
- * input space too. So it visits leaves of eight points of the k-d order, nearest box first, and stops
- * after several leaves in a row had nothing for it: 20 to 70 products a point instead of a
+ * products a centre, most of the work of a whole search; but the points that it covers are near it
+ * in input space too. So it visits leaves of eight points of the k-d order, nearest box first, and
+ * stops after several leaves in a row had nothing for it: 20 to 70 products a point instead of a
  * thousand. A point that it misses becomes a centre itself or finds another one; which ball a point
  * is in decides about speed only, never about results.
  *
- * Batches, their order and each centre's own list of finds make the net the same for every number of
- * threads. */
+ * Batches, their order and each centre's own list of finds make the net the same for every number
+ * of threads. */
 
 #include "net.h"
 
@@ -20,9 +20,9 @@
 #include "rounds.h"
 
 #define LEAF 8
-#define FAN 8            /* nodes under a node of the hierarchy of boxes */
+#define FAN 8 /* nodes under a node of the hierarchy of boxes */
 #define LEVELS 12
-#define BATCH 240        /* ten panels */
+#define BATCH 240 /* ten panels */
 #define QUEUE 2048
 /* Leaves without a find before a centre gives up: 8, and 16 from four columns on, where near leaves
  * are many (measured: with 8 the net of five columns has a sixth more balls than with 24). */
@@ -55,15 +55,15 @@ typedef struct {
   const ct_pairs *pairs;
   double threshold; /* correlation at the radius */
   int misses;
-  int *leaf_point;  /* positions, leaf after leaf */
+  int *leaf_point; /* positions, leaf after leaf */
   int levels;
   int nodes[LEVELS];
   float *box[LEVELS]; /* 2 * dim floats a node: low sides, high sides */
   explorer *explorer; /* one a thread */
   int batch[BATCH];
   int new_centres;
-  int *centre;      /* of this batch */
-  find *finds;      /* capacity a centre */
+  int *centre; /* of this batch */
+  find *finds; /* capacity a centre */
   int capacity;
   int *found;
 } cover;
@@ -106,7 +106,8 @@ static void split_cells(cover *s) {
 }
 
 static void box_of_leaf(const cover *s, int leaf, float *box) {
-  int dim = s->index->dim, from = leaf * LEAF, to = from + LEAF < s->index->n ? from + LEAF : s->index->n;
+  int dim = s->index->dim, from = leaf * LEAF,
+      to = from + LEAF < s->index->n ? from + LEAF : s->index->n;
   for (int d = 0; d < dim; d++) {
     box[d] = INFINITY;
     box[dim + d] = -INFINITY;
@@ -121,7 +122,8 @@ static void box_of_leaf(const cover *s, int leaf, float *box) {
 static void box_of_children(const cover *s, int level, int node, float *box) {
   int dim = s->index->dim, from = node * FAN, to = from + FAN;
   if (to > s->nodes[level - 1]) to = s->nodes[level - 1];
-  memcpy(box, s->box[level - 1] + (size_t)from * (size_t)(2 * dim), (size_t)(2 * dim) * sizeof *box);
+  memcpy(box, s->box[level - 1] + (size_t)from * (size_t)(2 * dim),
+         (size_t)(2 * dim) * sizeof *box);
   for (int child = from + 1; child < to; child++) {
     const float *other = s->box[level - 1] + (size_t)child * (size_t)(2 * dim);
     for (int d = 0; d < dim; d++) {
@@ -139,8 +141,10 @@ static ct_status build_boxes(cover *s, const ct_run *run) {
     CT_NEW(s->box[level], &run->arena, (size_t)count * (size_t)(2 * dim));
     for (int node = 0; node < count; node++) {
       float *box = s->box[level] + (size_t)node * (size_t)(2 * dim);
-      if (level == 0) box_of_leaf(s, node, box);
-      else box_of_children(s, level, node, box);
+      if (level == 0)
+        box_of_leaf(s, node, box);
+      else
+        box_of_children(s, level, node, box);
     }
     if (count == 1) break;
     count = (count + FAN - 1) / FAN;
@@ -219,8 +223,10 @@ static void explore(void *task, int j, int thread) {
   push(e->queue, &queued, root);
   while (queued > 0 && missed < s->misses && s->found[j] < s->capacity) {
     visit at = pop(e->queue, &queued);
-    if (at.level > 0) open_node(s, at, x, e->queue, &queued);
-    else missed = measure_leaf(s, j, at.node, e) ? 0 : missed + 1;
+    if (at.level > 0)
+      open_node(s, at, x, e->queue, &queued);
+    else
+      missed = measure_leaf(s, j, at.node, e) ? 0 : missed + 1;
   }
 }
 
@@ -229,11 +235,11 @@ static void explore(void *task, int j, int thread) {
 typedef struct {
   const cover *s;
   int count;
-  ct_panel *panel;  /* one a thread, as c and work */
+  ct_panel *panel; /* one a thread, as c and work */
   double *c;
   double *work;
   size_t work_size;
-  float *rho;       /* BATCH * BATCH */
+  float *rho; /* BATCH * BATCH */
 } mutual;
 
 static void mutual_panel(void *task, int p, int thread) {
@@ -314,10 +320,11 @@ static ct_status new_cover(cover *s, mutual *m, const ct_run *run) {
   return CT_OK;
 }
 
-/* Centres are numbered in the order of their positions, so that neighbouring balls have neighbouring
- * numbers; points in no ball (never measured well enough to be a centre, nor covered) join the ball
- * of the point before them. */
-static ct_status number_balls(ct_net *net, const int *found_centre, int *ball_of, const ct_run *run) {
+/* Centres are numbered in the order of their positions, so that neighbouring balls have
+ * neighbouring numbers; points in no ball (never measured well enough to be a centre, nor covered)
+ * join the ball of the point before them. */
+static ct_status number_balls(ct_net *net, const int *found_centre, int *ball_of,
+                              const ct_run *run) {
   int n = net->index->n, *number, *rank;
   CT_NEW(number, &run->arena, n);
   CT_NEW(rank, &run->arena, net->count);
@@ -330,9 +337,12 @@ static ct_status number_balls(ct_net *net, const int *found_centre, int *ball_of
       net->centre[r++] = i;
     }
   for (int i = 0, last = 0; i < n; i++) {
-    if (net->index->scale[i] <= 0) ball_of[i] = -1;
-    else if (ball_of[i] >= 0) last = ball_of[i] = rank[ball_of[i]];
-    else ball_of[i] = last;
+    if (net->index->scale[i] <= 0)
+      ball_of[i] = -1;
+    else if (ball_of[i] >= 0)
+      last = ball_of[i] = rank[ball_of[i]];
+    else
+      ball_of[i] = last;
   }
   return CT_OK;
 }
@@ -341,9 +351,9 @@ static ct_status number_balls(ct_net *net, const int *found_centre, int *ball_of
 typedef struct {
   int *order;
   int start;
-  int *ball_of;  /* of each position, -1: none */
-  float *best;   /* correlation with the centre of its ball, 2 for those that need none */
-  int *centre;   /* positions of the centres found so far */
+  int *ball_of; /* of each position, -1: none */
+  float *best;  /* correlation with the centre of its ball, 2 for those that need none */
+  int *centre;  /* positions of the centres found so far */
   int covered;
 } progress;
 

@@ -1,10 +1,11 @@
 /* Frames: for each ball the centres most correlated with its own, an almost orthonormal basis of
  * their span, and the coordinates of the ball's members in it.
  *
- * The basis is f_i = sum_k M_ik u_k, u_k the frame's centres, M a lower triangular float matrix. M is
- * about the inverse of the Cholesky factor of the frame's Gram matrix G, whose diagonal is raised by
- * 1e-9 so that centres that almost depend on each other give a large M instead of a failure. Nothing
- * is assumed about M: how far the f_i are from orthonormal is computed from the rounded M. */
+ * The basis is f_i = sum_k M_ik u_k, u_k the frame's centres, M a lower triangular float matrix. M
+ * is about the inverse of the Cholesky factor of the frame's Gram matrix G, whose diagonal is
+ * raised by 1e-9 so that centres that almost depend on each other give a large M instead of a
+ * failure. Nothing is assumed about M: how far the f_i are from orthonormal is computed from the
+ * rounded M. */
 
 #include "net.h"
 
@@ -73,18 +74,21 @@ static void gram_panel(void *task, int p, int thread) {
   for (int i = 0; i < net->count; i += CT_TILE_ROWS) {
     ct_pair_rows rows;
     int position[CT_TILE_ROWS];
-    for (int u = 0; u < CT_TILE_ROWS; u++) position[u] = net->centre[i + u < net->count ? i + u : i];
+    for (int u = 0; u < CT_TILE_ROWS; u++)
+      position[u] = net->centre[i + u < net->count ? i + u : i];
     ct_pair_rows_at(&rows, net->index, position);
     ct_pairs_tile(&net->pairs, g->panel + thread, &rows, c, work);
     for (int u = 0; u < CT_TILE_ROWS && i + u < net->count; u++) {
       float *out = net->gram + (size_t)(i + u) * (size_t)net->gram_step + first;
       for (int l = 0; l < lanes; l++)
-        out[l] = (float)(c[u * CT_PANEL + l] * (scale[position[u]] * scale[net->centre[first + l]]));
+        out[l] =
+            (float)(c[u * CT_PANEL + l] * (scale[position[u]] * scale[net->centre[first + l]]));
     }
   }
 }
 
-static ct_status fill_gram(ct_net *net, double done, double share, ct_stats *stats, const ct_run *run) {
+static ct_status fill_gram(ct_net *net, double done, double share, ct_stats *stats,
+                           const ct_run *run) {
   gram_task g;
   net->gram_step = (net->count + 15) / 16 * 16;
   CT_NEW(net->gram, &run->arena, (size_t)net->count * (size_t)net->gram_step);
@@ -121,7 +125,8 @@ static void find_near(ct_net *net, int b) {
 static void correlate(const ct_net *net, const ct_residual *points, int i, const int *centre,
                       double *rho, double *work) {
   ct_pairs_list(&net->pairs, points, i, net->index, centre, net->frame_size, rho, work);
-  for (int k = 0; k < net->frame_size; k++) rho[k] *= points->scale[i] * net->index->scale[centre[k]];
+  for (int k = 0; k < net->frame_size; k++)
+    rho[k] *= points->scale[i] * net->index->scale[centre[k]];
 }
 
 static void cholesky(const double *G, int t, double *L) {
@@ -129,7 +134,8 @@ static void cholesky(const double *G, int t, double *L) {
     for (int j = 0; j <= i; j++) {
       double sum = G[i * t + j] + (i == j ? GRAM_RAISE : 0);
       for (int k = 0; k < j; k++) sum -= L[i * t + k] * L[j * t + k];
-      L[i * t + j] = i == j ? sqrt(sum > SMALLEST_PIVOT ? sum : SMALLEST_PIVOT) : sum / L[j * t + j];
+      L[i * t + j] =
+          i == j ? sqrt(sum > SMALLEST_PIVOT ? sum : SMALLEST_PIVOT) : sum / L[j * t + j];
     }
 }
 
@@ -207,9 +213,11 @@ static void make_frame(void *task, int b, int thread) {
   frame_task *f = task;
   ct_net *net = f->net;
   int t = net->frame_size, centre[CT_FRAME_MAX];
-  double G[CT_FRAME_MAX * CT_FRAME_MAX], L[CT_FRAME_MAX * CT_FRAME_MAX], M[CT_FRAME_MAX * CT_FRAME_MAX];
+  double G[CT_FRAME_MAX * CT_FRAME_MAX], L[CT_FRAME_MAX * CT_FRAME_MAX],
+      M[CT_FRAME_MAX * CT_FRAME_MAX];
   find_near(net, b);
-  memcpy(net->frame + (size_t)b * (size_t)t, net->near + (size_t)b * CT_NEAR, (size_t)t * sizeof(int));
+  memcpy(net->frame + (size_t)b * (size_t)t, net->near + (size_t)b * CT_NEAR,
+         (size_t)t * sizeof(int));
   frame_centres(net, b, centre);
   frame_gram(net, centre, G, f->work + (size_t)thread * f->work_size);
   cholesky(G, t, L);
@@ -266,7 +274,8 @@ static void coordinates_of(const float *M, const double *rho, int t, coordinates
 }
 
 /* |u - sum alpha_k u_k|^2 = |u|^2 - 2 alpha . rho + alpha' G alpha. */
-static double unexplained(double own, const coordinates *at, const double *rho, const double *G, int t) {
+static double unexplained(double own, const coordinates *at, const double *rho, const double *G,
+                          int t) {
   double sum = own;
   for (int k = 0; k < t; k++) {
     double row = -2 * rho[k];
@@ -283,7 +292,8 @@ static double own_norm(const ct_net *net, const ct_residual *points, int i) {
   return (points->covariance->variance - norm * norm) * scale * scale;
 }
 
-static void store(ct_members *members, const coordinates *at, int t, size_t block, int ld, int lane) {
+static void store(ct_members *members, const coordinates *at, int t, size_t block, int ld,
+                  int lane) {
   double w = 0, sum = 0;
   for (int k = 0; k < t; k++) {
     members->w[block * (size_t)t + (size_t)(k * ld + lane)] = (float)at->w[k];
@@ -334,7 +344,8 @@ static void ball_coordinates(void *task, int b, int thread) {
     if (left < -give || own > LARGEST_NORM + noise * noise || !(give < 1e6)) f->unsound[thread]++;
     members->noise[at] = (float)(noise * UP);
     members->residual[at] = (float)((sqrt((left > 0 ? left : 0) + give) +
-                                     2 * FLOAT_ROUND * (double)members->alpha_sum[at]) * UP);
+                                     2 * FLOAT_ROUND * (double)members->alpha_sum[at]) *
+                                    UP);
   }
 }
 

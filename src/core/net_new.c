@@ -29,7 +29,8 @@ static int near_centres(const ct_net *net, const double *x, int *ball) {
   double sq[TRIED];
   int kept = 0;
   for (int c = 0; c < net->count; c++) {
-    double value = square_distance(x, index->x + (size_t)net->centre[c] * (size_t)index->dim, index->dim);
+    double value =
+        square_distance(x, index->x + (size_t)net->centre[c] * (size_t)index->dim, index->dim);
     if (kept == TRIED && value >= sq[TRIED - 1]) continue;
     int j = kept < TRIED ? kept++ : TRIED - 1;
     for (; j > 0 && sq[j - 1] > value; j--) sq[j] = sq[j - 1], ball[j] = ball[j - 1];

@@ -1,9 +1,11 @@
-/* The table of the correlations of every centre with every member, in 16 bits: as wide as the search
- * needs (its error, 1.6e-5, is carried in the bounds), half the memory and traffic of floats. Rows are
- * centres, lanes the members of a ball, so that the search reads for a pair of balls a few short runs.
+/* The table of the correlations of every centre with every member, in 16 bits: as wide as the
+ * search needs (its error, 1.6e-5, is carried in the bounds), half the memory and traffic of
+ * floats. Rows are centres, lanes the members of a ball, so that the search reads for a pair of
+ * balls a few short runs.
  *
- * It is most of the cost of an index: balls * n products. Members are packed in panels across balls,
- * centres come by eight; a tile is quantised at once and its pieces copied to the balls' blocks. */
+ * It is most of the cost of an index: balls * n products. Members are packed in panels across
+ * balls, centres come by eight; a tile is quantised at once and its pieces copied to the balls'
+ * blocks. */
 
 #include "frame_kernels.h"
 #include "rounds.h"
@@ -27,7 +29,7 @@ struct ct_table_work {
   const ct_net *net;
   const ct_frame_kernels *kernels;
   int panels;
-  double *rows;           /* V of the centres, padded apart by other than a power of two */
+  double *rows; /* V of the centres, padded apart by other than a power of two */
   size_t row_step;
   table_scratch *scratch; /* one a thread */
   /* the part at work */
@@ -38,10 +40,13 @@ struct ct_table_work {
   int balls;
 };
 
-static int ball_at(const ct_table_work *task, int i) { return task->ball ? task->ball[i] : i; }
+static int ball_at(const ct_table_work *task, int i) {
+  return task->ball ? task->ball[i] : i;
+}
 
 /* Copies one row of a panel's steps to the blocks of the balls of its members. */
-static void scatter(const ct_table_work *task, int first, int lanes, int centre, const int16_t *steps) {
+static void scatter(const ct_table_work *task, int first, int lanes, int centre,
+                    const int16_t *steps) {
   ct_members *members = task->members;
   size_t balls = (size_t)task->net->count;
   for (int i = first; i < first + lanes;) {
@@ -144,8 +149,9 @@ static ct_status new_table(ct_table_work *task, double done, const ct_run *run) 
   return ct_rounds_run(clear_padding, task, task->net->count, 16, done, 0, run);
 }
 
-ct_status ct_table_fill(ct_table_work *work, ct_members *members, int first, int last, const int *ball,
-                        int balls, double done, double share, ct_stats *stats, const ct_run *run) {
+ct_status ct_table_fill(ct_table_work *work, ct_members *members, int first, int last,
+                        const int *ball, int balls, double done, double share, ct_stats *stats,
+                        const ct_run *run) {
   int run_length = work->panels * CT_PANEL;
   work->members = members;
   work->first = first;

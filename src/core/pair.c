@@ -7,10 +7,10 @@
 /* What the vector exponential adds: its polynomial is off by 6.3e-15, its roundings by less. */
 #define CT_FAST_COVARIANCE_ERROR 1.2e-14
 
-/* Relative to sqrt(variance k). Every family is a product of positive factors of which the exponential
- * loses most: an argument up to 700, itself off by a few eps, gives 700 * 8 eps < 2e-12 where k is
- * smallest, and less than 1e-14 sqrt(variance / k) everywhere. Wendland's (1 - h)^q loses q eps
- * (1 - h)^(q-1), q >= 2, which the root of k covers too. */
+/* Relative to sqrt(variance k). Every family is a product of positive factors of which the
+ * exponential loses most: an argument up to 700, itself off by a few eps, gives 700 * 8 eps < 2e-12
+ * where k is smallest, and less than 1e-14 sqrt(variance / k) everywhere. Wendland's (1 - h)^q
+ * loses q eps (1 - h)^(q-1), q >= 2, which the root of k covers too. */
 #define CT_COVARIANCE_SQRT_ERROR 2e-13
 
 static const ct_pair_kernels *kernels_of(ct_simd simd) {
@@ -74,18 +74,19 @@ static void subtract_from_covariance(const ct_pairs *pairs, int count, double *c
   for (int i = 0; i < count; i++) c[i] = work[i] - c[i];
 }
 
-void ct_pairs_tile(const ct_pairs *pairs, const ct_panel *panel, const ct_pair_rows *rows, double *c,
-                   double *work) {
+void ct_pairs_tile(const ct_pairs *pairs, const ct_panel *panel, const ct_pair_rows *rows,
+                   double *c, double *work) {
   ct_covariance_kind kind = pairs->covariance->kind;
-  pairs->kernels->tile(rows, panel, pairs->rank, pairs->dim, kind, pairs->covariance->variance, c, work);
+  pairs->kernels->tile(rows, panel, pairs->rank, pairs->dim, kind, pairs->covariance->variance, c,
+                       work);
   if (!has_vector_form(kind)) subtract_from_covariance(pairs, CT_TILE, c, work);
 }
 
 void ct_pairs_list(const ct_pairs *pairs, const ct_residual *A, int a, const ct_residual *B,
                    const int *b, int count, double *c, double *work) {
   ct_covariance_kind kind = pairs->covariance->kind;
-  pairs->kernels->list(A->V + (size_t)a * (size_t)A->stride, A->x + (size_t)a * (size_t)A->dim, B, b,
-                       count, kind, pairs->covariance->variance, c, work);
+  pairs->kernels->list(A->V + (size_t)a * (size_t)A->stride, A->x + (size_t)a * (size_t)A->dim, B,
+                       b, count, kind, pairs->covariance->variance, c, work);
   if (!has_vector_form(kind)) subtract_from_covariance(pairs, count, c, work);
 }
 

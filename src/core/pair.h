@@ -3,12 +3,13 @@
 
 #include "residual.h"
 
-/* The pair engine: covariances c = k(x, y) - V_x . V_y of many pairs at once, at the speed of a matrix
- * product. Its arithmetic is fast, not canonical: it may only reject. How far it can be from the
- * canonical routine is known, pair by pair (ct_pair_error).
+/* The pair engine: covariances c = k(x, y) - V_x . V_y of many pairs at once, at the speed of a
+ * matrix product. Its arithmetic is fast, not canonical: it may only reject. How far it can be from
+ * the canonical routine is known, pair by pair (ct_pair_error).
  *
- * Points on one side are packed into *panels*, CT_PANEL of them in vector lanes; on the other side come
- * CT_TILE_ROWS rows of V as they lie in memory. A *tile* is all their pairs: c[r * CT_PANEL + lane]. */
+ * Points on one side are packed into *panels*, CT_PANEL of them in vector lanes; on the other side
+ * come CT_TILE_ROWS rows of V as they lie in memory. A *tile* is all their pairs: c[r * CT_PANEL +
+ * lane]. */
 
 #define CT_PANEL 24
 #define CT_TILE_ROWS 8
@@ -25,8 +26,9 @@ typedef struct {
   const double *x[CT_TILE_ROWS];
 } ct_pair_rows;
 
-/* The kernels of one instruction set. kind: a covariance with a vector form; any other makes tile and
- * list write bare products V_x . V_y to c and squared distances to sq (which may be NULL otherwise). */
+/* The kernels of one instruction set. kind: a covariance with a vector form; any other makes tile
+ * and list write bare products V_x . V_y to c and squared distances to sq (which may be NULL
+ * otherwise). */
 typedef struct {
   void (*tile)(const ct_pair_rows *rows, const ct_panel *panel, int rank, int dim,
                ct_covariance_kind kind, double variance, double *c, double *sq);
@@ -60,15 +62,15 @@ ct_status ct_panel_new(ct_panel *panel, int rank, int dim, const ct_arena *arena
 void ct_panel_pack(ct_panel *panel, const ct_residual *points, const int *position, int count);
 
 /* c of a panel and CT_TILE_ROWS rows. */
-void ct_pairs_tile(const ct_pairs *pairs, const ct_panel *panel, const ct_pair_rows *rows, double *c,
-                   double *work);
+void ct_pairs_tile(const ct_pairs *pairs, const ct_panel *panel, const ct_pair_rows *rows,
+                   double *c, double *work);
 
 /* c of point a of A and points b[j] of B. */
 void ct_pairs_list(const ct_pairs *pairs, const ct_residual *A, int a, const ct_residual *B,
                    const int *b, int count, double *c, double *work);
 
-/* A bound on |c - canonical c|, and on |c - exact c|. norms: at least |V_x| |V_y|. The second form also
- * uses c itself: it is smaller for pairs so far apart that c almost vanishes. */
+/* A bound on |c - canonical c|, and on |c - exact c|. norms: at least |V_x| |V_y|. The second form
+ * also uses c itself: it is smaller for pairs so far apart that c almost vanishes. */
 double ct_pair_error_bound(const ct_pairs *pairs, double norms);
 double ct_pair_error(const ct_pairs *pairs, double c, double norms);
 

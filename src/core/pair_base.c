@@ -1,4 +1,5 @@
-/* The pair engine's kernels on 128-bit vectors: SSE2, NEON, or whatever the compiler makes of them. */
+/* The pair engine's kernels on 128-bit vectors: SSE2, NEON, or whatever the compiler makes of them.
+ */
 
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("O3", "fp-contract=fast")

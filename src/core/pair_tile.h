@@ -7,10 +7,10 @@
  *   VMASK(m)     the bits of a comparison's result
  *   CT_KERNELS   the name of the table of kernels
  *
- * The register tile is CT_GROUP rows by three vectors: 8 x 24 on 32 registers of 512 bits, 4 x 12 and
- * 4 x 6 on 16 registers of 256 and 128. Each step of the product loads three vectors of the panel and
- * broadcasts one element of each row: at 8 x 24, 24 fused multiply-adds for 11 loads, so the two
- * multiply-add units of a core stay busy from the second level cache. */
+ * The register tile is CT_GROUP rows by three vectors: 8 x 24 on 32 registers of 512 bits, 4 x 12
+ * and 4 x 6 on 16 registers of 256 and 128. Each step of the product loads three vectors of the
+ * panel and broadcasts one element of each row: at 8 x 24, 24 fused multiply-adds for 11 loads, so
+ * the two multiply-add units of a core stay busy from the second level cache. */
 
 #include "pair.h"
 
@@ -21,16 +21,17 @@ typedef long long ivec __attribute__((vector_size(8 * CT_WIDTH)));
 typedef double loose __attribute__((vector_size(8 * CT_WIDTH), aligned(8), may_alias));
 
 #define TRIPLE (3 * CT_WIDTH)
-#define VABS(v) ((vec)((ivec)(v) & 0x7fffffffffffffffLL))
+#define VABS(v) ((vec)((ivec)(v)&0x7fffffffffffffffLL))
 #define INLINE static inline __attribute__((always_inline))
 
-/* out = exp(-a) for a >= 0. exp(-a) = 2^n exp(r), |r| <= ln(2)/2: n by the rounding of the magic number 1.5 * 2^52,
- * r by ln(2) in two parts, exp(r) by its Taylor polynomial of degree 11, which is off by at most
- * r^12/12! = 6.3e-15. Beyond 700 the value stays exp(-700), far below anything that counts. */
+/* out = exp(-a) for a >= 0. exp(-a) = 2^n exp(r), |r| <= ln(2)/2: n by the rounding of the magic
+ * number 1.5 * 2^52, r by ln(2) in two parts, exp(r) by its Taylor polynomial of degree 11, which
+ * is off by at most r^12/12! = 6.3e-15. Beyond 700 the value stays exp(-700), far below anything
+ * that counts. */
 INLINE void exp_minus(const vec *a, vec *out) {
-  static const double coefficient[] = {1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880, 1.0 / 40320,
-                                       1.0 / 5040,     1.0 / 720,     1.0 / 120,    1.0 / 24,
-                                       1.0 / 6,        0.5,           1,            1};
+  static const double coefficient[] = {
+      1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880, 1.0 / 40320, 1.0 / 5040, 1.0 / 720,
+      1.0 / 120,      1.0 / 24,      1.0 / 6,      0.5,         1,          1};
   const double magic = 6755399441055744.0;
   vec zero = {0}, limit = zero + 700;
   ivec above = *a > limit;
@@ -100,8 +101,8 @@ INLINE void square_distance(const double *x, const double *panel, int dim, vec *
   *sq = sum;
 }
 
-INLINE void finish(const ct_pair_rows *rows, const ct_panel *panel, int dim, ct_covariance_kind kind,
-                   double variance, double *c) {
+INLINE void finish(const ct_pair_rows *rows, const ct_panel *panel, int dim,
+                   ct_covariance_kind kind, double variance, double *c) {
   for (int i = 0; i < CT_TILE_ROWS; i++)
     for (int l = 0; l < CT_PANEL; l += CT_WIDTH) {
       vec sq, k, *out = (vec *)(c + i * CT_PANEL + l);
@@ -117,12 +118,23 @@ static void tile(const ct_pair_rows *rows, const ct_panel *panel, int rank, int 
     for (int i = 0; i < CT_TILE_ROWS; i += CT_GROUP)
       product(rows->V + i, panel->V + l, rank, c + i * CT_PANEL + l);
   switch (kind) {
-    case CT_COV_EXPONENTIAL: finish(rows, panel, dim, CT_COV_EXPONENTIAL, variance, c); return;
-    case CT_COV_GAUSSIAN: finish(rows, panel, dim, CT_COV_GAUSSIAN, variance, c); return;
-    case CT_COV_MATERN_32: finish(rows, panel, dim, CT_COV_MATERN_32, variance, c); return;
-    case CT_COV_MATERN_52: finish(rows, panel, dim, CT_COV_MATERN_52, variance, c); return;
-    case CT_COV_MATERN_72: finish(rows, panel, dim, CT_COV_MATERN_72, variance, c); return;
-    default: break;
+    case CT_COV_EXPONENTIAL:
+      finish(rows, panel, dim, CT_COV_EXPONENTIAL, variance, c);
+      return;
+    case CT_COV_GAUSSIAN:
+      finish(rows, panel, dim, CT_COV_GAUSSIAN, variance, c);
+      return;
+    case CT_COV_MATERN_32:
+      finish(rows, panel, dim, CT_COV_MATERN_32, variance, c);
+      return;
+    case CT_COV_MATERN_52:
+      finish(rows, panel, dim, CT_COV_MATERN_52, variance, c);
+      return;
+    case CT_COV_MATERN_72:
+      finish(rows, panel, dim, CT_COV_MATERN_72, variance, c);
+      return;
+    default:
+      break;
   }
   for (int i = 0; i < CT_TILE_ROWS; i++)
     for (int l = 0; l < CT_PANEL; l += CT_WIDTH)
@@ -187,8 +199,8 @@ static void list(const double *V, const double *x, const ct_residual *B, const i
   }
 }
 
-static void compare(const double *c, const double *threshold, const double *error, const double *root,
-                    unsigned *pass) {
+static void compare(const double *c, const double *threshold, const double *error,
+                    const double *root, unsigned *pass) {
   vec least[CT_PANEL / CT_WIDTH], give[CT_PANEL / CT_WIDTH];
   for (int l = 0; l < CT_PANEL / CT_WIDTH; l++) {
     least[l] = *(const vec *)(threshold + l * CT_WIDTH);

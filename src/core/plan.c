@@ -1,8 +1,8 @@
-/* Scan or two frames? The scan's cost is known beforehand. A net costs a few hundred products a point
- * before it can be judged; then the queries of a few balls are answered on trial, with the few rows of
- * the table that they need, and their time and the time of those rows' products say what the whole
- * would cost. Answers of the trial are kept. Times differ from run to run, so near the break-even either
- * way may be taken; results are the same. */
+/* Scan or two frames? The scan's cost is known beforehand. A net costs a few hundred products a
+ * point before it can be judged; then the queries of a few balls are answered on trial, with the
+ * few rows of the table that they need, and their time and the time of those rows' products say
+ * what the whole would cost. Answers of the trial are kept. Times differ from run to run, so near
+ * the break-even either way may be taken; results are the same. */
 
 #include "plan.h"
 
@@ -154,8 +154,8 @@ ct_status ct_plan_trial(ct_net *net, ct_members *asking, ct_table_work *work,
   CT_TRY(ct_table_fill(work, &net->members, 0, n, t.centre, t.centres, done, 0, stats, run));
   double pair = (run->now() - began) * run->threads / ((double)n * t.centres);
   for (int i = 0; i < t.balls; i++)
-    CT_TRY(ct_table_fill(work, asking, asking->start[t.ball[i]], asking->start[t.ball[i] + 1], NULL, 0,
-                         done, 0, stats, run));
+    CT_TRY(ct_table_fill(work, asking, asking->start[t.ball[i]], asking->start[t.ball[i] + 1], NULL,
+                         0, done, 0, stats, run));
   CT_TRY(ct_net_reach(net, t.ball, t.balls, done, 0, run));
   began = run->now();
   CT_TRY(ct_two_frame_search(net, asking, queries, k, state, id, dist, done, 0, stats, &alone));
@@ -163,8 +163,8 @@ ct_status ct_plan_trial(ct_net *net, ct_members *asking, ct_table_work *work,
   int crowded = count_state(state, queries->count, CT_QUERY_ASIDE) - aside;
   double worth = queries_worth(net->index, queries), left = queries->count - aside;
   double scan = worth * net->index->n * pair;
-  double frames = (double)n * net->count * pair * (1 + REACH_COST) + left * each +
-                  scan * crowded / t.queries;
+  double frames =
+      (double)n * net->count * pair * (1 + REACH_COST) + left * each + scan * crowded / t.queries;
   *pays = frames < PROMISE * scan;
   return CT_OK;
 }

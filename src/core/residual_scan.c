@@ -1,17 +1,19 @@
 /* The scan: blocks of queries, packed into panels that stay in the second level cache, meet all
  * candidates, CT_TILE_ROWS of them at a time.
  *
- * A pair passes when |c| >= least sqrt(p_q p_x) - error, one multiplication and one comparison without
- * a root or a division; error bounds the distance of the fast c from the canonical one for the largest
- * |V_x| of the index. What passes is looked at again with its own error and enters the query's list
- * (shortlist.h), which raises least. Canonical distances are computed at the end, for little more than
- * k candidates per query.
+ * A pair passes when |c| >= least sqrt(p_q p_x) - error, one multiplication and one comparison
+ * without a root or a division; error bounds the distance of the fast c from the canonical one for
+ * the largest |V_x| of the index. What passes is looked at again with its own error and enters the
+ * query's list (shortlist.h), which raises least. Canonical distances are computed at the end, for
+ * little more than k candidates per query.
  *
- * With limits, candidates come in the order of their rows, queries in the order of their limits, and a
- * block stops at its largest limit: about half the pairs for predecessors. Without, candidates come in
- * the order of positions, from the block's own place onwards, because near ones raise least soonest.
+ * With limits, candidates come in the order of their rows, queries in the order of their limits,
+ * and a block stops at its largest limit: about half the pairs for predecessors. Without,
+ * candidates come in the order of positions, from the block's own place onwards, because near ones
+ * raise least soonest.
  *
- * When k is so large that nearly everything would be scored after all, everything is scored at once. */
+ * When k is so large that nearly everything would be scored after all, everything is scored at
+ * once. */
 
 #include "canonical.h"
 
@@ -23,8 +25,8 @@
 #include <math.h>
 #include <string.h>
 
-/* Panels of a block, at most: 7 * 24 queries of m = 512 take 690 kB, what fits a level 2 cache of 1 MB
- * beside the rows that pass by. */
+/* Panels of a block, at most: 7 * 24 queries of m = 512 take 690 kB, what fits a level 2 cache of 1
+ * MB beside the rows that pass by. */
 #define CT_BLOCK_PANELS 7
 #define CT_BLOCK_BYTES 720000
 
@@ -39,23 +41,23 @@ typedef struct {
   const ct_residual_queries *queries;
   ct_pairs pairs;
   int k;
-  int panels;         /* per block */
+  int panels; /* per block */
   int blocks;
-  const int *which;   /* the queries to answer, NULL: all */
+  const int *which; /* the queries to answer, NULL: all */
   int count;
-  int *order;         /* of the queries */
-  double done;        /* share of the caller's work that was done before, and what this is */
+  int *order;  /* of the queries */
+  double done; /* share of the caller's work that was done before, and what this is */
   double share;
   const double *norm; /* |V_x| of the index's positions */
   double norm_max;
-  double *root;       /* sqrt(p_x), infinite for explained points */
+  double *root; /* sqrt(p_x), infinite for explained points */
   int *id;
   double *dist;
 } scan;
 
 /* A thread's block of queries. */
 typedef struct {
-  int first;  /* in the order of queries */
+  int first; /* in the order of queries */
   int count;
   int start;  /* the place in the order of candidates where it starts, and */
   int length; /* how many there are */
@@ -75,7 +77,9 @@ typedef struct {
 
 /* ---- the order of queries ---- */
 
-static int query_at(const scan *s, int i) { return s->which ? s->which[i] : i; }
+static int query_at(const scan *s, int i) {
+  return s->which ? s->which[i] : i;
+}
 
 static int key_of(const scan *s, int q) {
   if (s->queries->limit) return s->queries->limit[q];
@@ -143,7 +147,8 @@ static void offer(block *b, const scan *s, int lane, int x, double c) {
   if (row == asker->row || row >= asker->limit) return;
   double size = fabs(c), scales = b->scale[lane] * s->index->scale[x];
   double error = ct_pair_error(&s->pairs, c, b->norm[lane] * s->norm[x]);
-  ct_candidate candidate = {(size - error) * scales - 2e-15, (size + error) * scales + 2e-15, -1, x};
+  ct_candidate candidate = {(size - error) * scales - 2e-15, (size + error) * scales + 2e-15, -1,
+                            x};
   if ((size + error) * scales * (1 + 1e-14) <= CT_RHO_NULL) return;
   if (candidate.low > 1 - 2e-15) candidate.low = 1 - 2e-15;
   if (candidate.high < b->list[lane].least) return;
@@ -227,8 +232,8 @@ static ct_status new_block(block *b, const scan *s, const ct_run *run) {
 
 /* ---- rounds ---- */
 
-/* Blocks first .. first + count - 1, one a thread, meet their candidates together; between rounds the
- * caller is polled. */
+/* Blocks first .. first + count - 1, one a thread, meet their candidates together; between rounds
+ * the caller is polled. */
 static ct_status scan_blocks(const scan *s, block *b, int first, int count, const ct_run *run) {
   int longest = 0, step = 32 * CT_TILE_ROWS;
   for (int i = 0; i < count; i++) {
@@ -338,8 +343,8 @@ static int panels_per_block(const scan *s, int threads) {
 }
 
 ct_status ct_residual_scan_some(const ct_residual *index, const ct_residual_queries *queries,
-                                const int *which, int count, int k, int *id, double *dist, double done,
-                                double share, ct_stats *stats, const ct_run *run) {
+                                const int *which, int count, int k, int *id, double *dist,
+                                double done, double share, ct_stats *stats, const ct_run *run) {
   scan s;
   if (count < 1) return CT_OK;
   memset(&s, 0, sizeof s);
@@ -361,11 +366,12 @@ ct_status ct_residual_scan_some(const ct_residual *index, const ct_residual_quer
   return scan_all(&s, stats, run);
 }
 
-ct_status ct_residual_scan(const ct_residual *index, const ct_residual_queries *queries, int k, int *id,
-                           double *dist, ct_stats *stats, const ct_run *run) {
+ct_status ct_residual_scan(const ct_residual *index, const ct_residual_queries *queries, int k,
+                           int *id, double *dist, ct_stats *stats, const ct_run *run) {
   if (k < 1) return CT_ERR_DOMAIN;
   double began = run->now();
-  CT_TRY(ct_residual_scan_some(index, queries, NULL, queries->count, k, id, dist, 0, 1, stats, run));
+  CT_TRY(
+      ct_residual_scan_some(index, queries, NULL, queries->count, k, id, dist, 0, 1, stats, run));
   stats->queries += queries->count;
   stats->seconds[CT_PHASE_SEARCH] += run->now() - began;
   return CT_OK;

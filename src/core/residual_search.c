@@ -18,8 +18,8 @@ static ct_status scan_rest(const search *s, double done, ct_stats *stats, const 
   CT_NEW(which, &run->arena, s->queries->count);
   for (int q = 0; q < s->queries->count; q++)
     if (s->state[q] != CT_QUERY_ANSWERED) which[count++] = q;
-  return ct_residual_scan_some(s->index, s->queries, which, count, s->k, s->id, s->dist, done, 1 - done,
-                               stats, run);
+  return ct_residual_scan_some(s->index, s->queries, which, count, s->k, s->id, s->dist, done,
+                               1 - done, stats, run);
 }
 
 static ct_status start_states(search *s, const ct_run *run) {
@@ -79,23 +79,23 @@ static ct_status search_by_net(search *s, int *used, ct_stats *stats, const ct_r
   if (!built) return CT_OK;
   CT_TRY(ct_table_new(&work, &net, run));
   if (s->plan->method == 0)
-    CT_TRY(ct_plan_trial(&net, asking, work, s->queries, s->k, s->state, s->id, s->dist, &pays, 0.11,
-                         stats, run));
+    CT_TRY(ct_plan_trial(&net, asking, work, s->queries, s->k, s->state, s->id, s->dist, &pays,
+                         0.11, stats, run));
   stats->seconds[CT_PHASE_SEED] += lap(&since, run);
   if (!pays) return CT_OK;
   CT_TRY(fill_tables(&net, asking, work, stats, run));
   stats->seconds[CT_PHASE_TABLE] += lap(&since, run);
   open_rest(s);
-  CT_TRY(ct_two_frame_search(&net, asking, s->queries, s->k, s->state, s->id, s->dist, 0.5, 0.39, stats,
-                             run));
+  CT_TRY(ct_two_frame_search(&net, asking, s->queries, s->k, s->state, s->id, s->dist, 0.5, 0.39,
+                             stats, run));
   stats->seconds[CT_PHASE_SEARCH] += lap(&since, run);
   *used = 2;
   return CT_OK;
 }
 
 ct_status ct_residual_knn(const ct_residual *index, const ct_residual_queries *queries, int k,
-                          const ct_residual_plan *plan, int *used, int *id, double *dist, ct_stats *stats,
-                          const ct_run *run) {
+                          const ct_residual_plan *plan, int *used, int *id, double *dist,
+                          ct_stats *stats, const ct_run *run) {
   search s = {index, queries, plan, k, NULL, id, dist};
   *used = 1;
   if (k < 1) return CT_ERR_DOMAIN;

@@ -56,9 +56,12 @@ double ct_kth_largest(double *value, int count, int k) {
       value[i++] = value[j];
       value[j--] = swap;
     }
-    if (nth <= j) high = j;
-    else if (nth >= i) low = i;
-    else break;
+    if (nth <= j)
+      high = j;
+    else if (nth >= i)
+      low = i;
+    else
+      break;
   }
   return value[nth];
 }
@@ -75,7 +78,8 @@ void ct_shortlist_reduce(ct_shortlist *list, ct_scorer *scorer) {
 }
 
 /* Those whose low is below. */
-static void score_where(ct_shortlist *list, double below, const ct_asker *asker, ct_scorer *scorer) {
+static void score_where(ct_shortlist *list, double below, const ct_asker *asker,
+                        ct_scorer *scorer) {
   int unknown = 0;
   for (int i = 0; i < list->count; i++)
     if (list->entry[i].dist < 0 && list->entry[i].low < below)
@@ -122,8 +126,10 @@ static void insert_run(ct_candidate *entry, int count, const int *row) {
 static void merge(const ct_candidate *a, int a_count, const ct_candidate *b, int b_count,
                   ct_candidate *out, const int *row) {
   while (a_count > 0 && b_count > 0) {
-    if (before(b, a, row)) *out++ = *b++, b_count--;
-    else *out++ = *a++, a_count--;
+    if (before(b, a, row))
+      *out++ = *b++, b_count--;
+    else
+      *out++ = *a++, a_count--;
   }
   memcpy(out, a, (size_t)a_count * sizeof *out);
   memcpy(out + a_count, b, (size_t)b_count * sizeof *out);
@@ -147,8 +153,8 @@ static void sort_by_distance(ct_candidate *entry, int count, ct_candidate *spare
   if (from != entry) memcpy(entry, from, (size_t)count * sizeof *entry);
 }
 
-/* The list stays full when more candidates than fit cannot be told apart by bounds, such as masses of
- * duplicates: then distances decide, and the k best of those seen remain. */
+/* The list stays full when more candidates than fit cannot be told apart by bounds, such as masses
+ * of duplicates: then distances decide, and the k best of those seen remain. */
 static void make_room(ct_shortlist *list, const ct_asker *asker, ct_scorer *scorer) {
   ct_shortlist_reduce(list, scorer);
   if (list->count <= list->capacity - list->capacity / 4) return;
@@ -165,8 +171,8 @@ void ct_shortlist_add(ct_shortlist *list, const ct_candidate *candidate, const c
   if (list->count == list->capacity) make_room(list, asker, scorer);
 }
 
-void ct_shortlist_add_self(ct_shortlist *list, const ct_residual_queries *queries, const ct_asker *asker,
-                           ct_scorer *scorer) {
+void ct_shortlist_add_self(ct_shortlist *list, const ct_residual_queries *queries,
+                           const ct_asker *asker, ct_scorer *scorer) {
   if (!queries->self || asker->row < 0 || asker->row >= asker->limit) return;
   ct_candidate own = {1, 2, 0, asker->position};
   ct_shortlist_add(list, &own, asker, scorer);
@@ -178,8 +184,8 @@ static int nearer_than_one(const ct_shortlist *list, int k) {
   return count;
 }
 
-void ct_shortlist_write(ct_shortlist *list, const ct_asker *asker, int self, ct_scorer *scorer, int *id,
-                        double *dist, size_t step) {
+void ct_shortlist_write(ct_shortlist *list, const ct_asker *asker, int self, ct_scorer *scorer,
+                        int *id, double *dist, size_t step) {
   const int *row = scorer->index->row;
   int k = scorer->k;
   ct_shortlist_reduce(list, scorer);

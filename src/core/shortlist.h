@@ -5,8 +5,8 @@
 
 /* The candidates of one query that may still be among its k nearest. A candidate enters with bounds
  * low <= |rho| <= high on its canonical correlation; its canonical distance is computed only when
- * bounds no longer decide. least is a proved lower bound of the k-th largest |rho|: whoever is below
- * it need not enter, and whoever falls below it later is dropped when the list is full. */
+ * bounds no longer decide. least is a proved lower bound of the k-th largest |rho|: whoever is
+ * below it need not enter, and whoever falls below it later is dropped when the list is full. */
 
 /* At |rho| <= 2^-54 the canonical t = 1 - |rho| rounds to 1: such candidates are all alike, at
  * distance 1, and need no list (ct_shortlist_write fills up with them by row). */
@@ -58,8 +58,8 @@ ct_status ct_scorer_new(ct_scorer *scorer, const ct_residual *index, int k, int 
 void ct_shortlist_start(ct_shortlist *list);
 
 /* A query that may find its own row finds it first, at distance 0, also when it is explained. */
-void ct_shortlist_add_self(ct_shortlist *list, const ct_residual_queries *queries, const ct_asker *asker,
-                           ct_scorer *scorer);
+void ct_shortlist_add_self(ct_shortlist *list, const ct_residual_queries *queries,
+                           const ct_asker *asker, ct_scorer *scorer);
 
 /* Adds a candidate whose high is not below list->least. */
 void ct_shortlist_add(ct_shortlist *list, const ct_candidate *candidate, const ct_asker *asker,
@@ -74,10 +74,11 @@ void ct_shortlist_score(ct_shortlist *list, const ct_asker *asker, ct_scorer *sc
 /* The same for candidates without a lower bound (low < 0) only. */
 void ct_shortlist_score_unbounded(ct_shortlist *list, const ct_asker *asker, ct_scorer *scorer);
 
-/* Scores, orders, and writes query q's k nearest (column-major, step entries from one to the next). Where
- * fewer than k are nearer than 1, the smallest rows of all other candidates follow at distance 1. */
-void ct_shortlist_write(ct_shortlist *list, const ct_asker *asker, int self, ct_scorer *scorer, int *id,
-                        double *dist, size_t step);
+/* Scores, orders, and writes query q's k nearest (column-major, step entries from one to the next).
+ * Where fewer than k are nearer than 1, the smallest rows of all other candidates follow at
+ * distance 1. */
+void ct_shortlist_write(ct_shortlist *list, const ct_asker *asker, int self, ct_scorer *scorer,
+                        int *id, double *dist, size_t step);
 
 /* The k-th largest of count values (1 <= k <= count), which are permuted. */
 double ct_kth_largest(double *value, int count, int k);

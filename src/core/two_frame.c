@@ -1,8 +1,9 @@
-/* The two-frame search: exact nearest neighbours by residual correlation without measuring most pairs.
+/* The two-frame search: exact nearest neighbours by residual correlation without measuring most
+ * pairs.
  *
- * Setting. The residual process has a feature vector u_i for every point, <u_i, u_j> = rho_ij. The net
- * gives every ball a frame of t centres, those most correlated with its own. Let q lie in a ball with
- * frame A, x in one with frame B. Write
+ * Setting. The residual process has a feature vector u_i for every point, <u_i, u_j> = rho_ij. The
+ * net gives every ball a frame of t centres, those most correlated with its own. Let q lie in a
+ * ball with frame A, x in one with frame B. Write
  *
  *   p_q = sum_k alpha_k u_{A_k},         e_q = u_q - p_q,
  *   f_i = sum_k M_ik u_{B_k},            p_x = sum_i w_i f_i,          e_x = u_x - p_x,
@@ -10,56 +11,68 @@
  *
  * Then, whatever alpha, w and M are,
  *
- *   rho(q, x) = sum_k alpha_k rho(A_k, x) + sum_i y_i w_i + <e_q, e_x>.                           (1)
+ *   rho(q, x) = sum_k alpha_k rho(A_k, x) + sum_i y_i w_i + <e_q, e_x>. (1)
  *
- * The first two sums are the estimate: t entries of the table for x, y once for q and B. With alpha and w
- * near the coefficients of the orthogonal projections, e_q and e_x are small, and the last term is a
- * product of two small numbers: at most rest_q r_x, r_x = |e_x|, rest_q = the norm of the part of e_q
- * outside the span of frame B. This bound is far stronger than any that triangle inequalities give, where
- * the residuals add up. For a whole ball, |w_q| reach + |y| max |w_x| + rest_q max r_x bounds |rho|, with
- * reach[A, B] = max over x in B of |M_A rho(A, x)|: far balls are rejected with one small product.
+ * The first two sums are the estimate: t entries of the table for x, y once for q and B. With alpha
+ * and w near the coefficients of the orthogonal projections, e_q and e_x are small, and the last
+ * term is a product of two small numbers: at most rest_q r_x, r_x = |e_x|, rest_q = the norm of the
+ * part of e_q outside the span of frame B. This bound is far stronger than any that triangle
+ * inequalities give, where the residuals add up. For a whole ball, |w_q| reach + |y| max |w_x| +
+ * rest_q max r_x bounds |rho|, with reach[A, B] = max over x in B of |M_A rho(A, x)|: far balls are
+ * rejected with one small product.
  *
- * Course. Groups of queries of one ball are answered together. Seeds (two_frame_seed.c) give a first
- * lower bound of the k-th |rho|. Pass one visits the rest of the 32 nearest balls, then the best
- * estimates are scored by the canonical routine, which raises the bound; pass two visits all other balls;
- * the best estimates are scored again; whatever then still reaches the bound is scored at the end.
+ * Course. Groups of queries of one ball are answered together. Seeds (two_frame_seed.c) give a
+ * first lower bound of the k-th |rho|. Pass one visits the rest of the 32 nearest balls, then the
+ * best estimates are scored by the canonical routine, which raises the bound; pass two visits all
+ * other balls; the best estimates are scored again; whatever then still reaches the bound is scored
+ * at the end.
  *
- * Rounding. Nothing below is assumed about alpha, w, M beyond their stored floats: (1) is an identity in
- * them. What is not exact is this, and each part is bounded where it arises:
+ * Rounding. Nothing below is assumed about alpha, w, M beyond their stored floats: (1) is an
+ * identity in them. What is not exact is this, and each part is bounded where it arises:
  *
  *  (a) Measured correlations. Any c of the pair engine or of ct_residual_t() is off by at most E,
- *      ct_pair_error_bound() at the largest |V|^2. So a measured rho_ij is off by at most
- *      E scale_i scale_j =: noise_i noise_j: noise is what limits ill-conditioned data, where p is 1e-6
- *      or less, and it is carried point by point.
- *  (b) The process. That u_i exist, that is that the rho_ij are correlations, holds for V from an exact
- *      factor. The rows of V come from a rounded one: the factor is that of K_uu + jitter + a symmetric
- *      error smaller than the jitter, which leaves a process, and solving for a row adds an error that
- *      is taken to be at most 1e-12 |V_i|. So E includes 2e-12 max |V|^2, and is doubled. V of other
- *      origin may belong to no process at all; then (1) still holds but norms mean nothing. Every
- *      member's |e_x|^2 is computed as |u|^2 - 2 alpha . rho + alpha' G alpha in doubles, and
- *      |u|^2 = (k(0) - |V|^2) / p: if one is below 0, or |u|^2 above 1, by more than noise, the net counts
- *      as unsound and the scan answers instead.
- *  (c) Norms. |e_x|^2 from measured rho_ij is off by at most (noise_x + sum |alpha_k| noise_{A_k})^2, as
- *      for any quadratic form with such errors; r_x includes it, and 1.2e-7 sum |alpha_k| for alpha
- *      being stored in floats, so r_x serves in both roles.
- *  (d) Orthogonality. Let H = M G M' be the Gram matrix of the f_i and |H - I| <= stretch (computed in
- *      doubles from the rounded M, plus noise). Then |P_B e_q|^2 >= |y|^2 / (1 + stretch), so
- *      rest_q^2 <= r_q^2 - |y|^2 / (1 + stretch). And e_x is not quite orthogonal to the frame:
- *      <e_x, f_i> = <u_x, f_i> - (H w)_i, of norm at most the rounding of w, the noise of <u_x, f_i>,
- *      and stretch |w|, together eta_B after division by sqrt(1 - stretch). It adds r_q eta_B.
- *  (e) y. One bracket in y is off by the table's error, the roundings of t + 1 floats of size at most
- *      1 + sum |alpha|, and noise: doubt_q. M lifts it by at most lift_B = sqrt(t) |M|, and the rounded
- *      product with M adds t + 1 roundings of terms that lift bounds in the same way. So y is known to
- *      doubt_q lift_B: |y| counts less by that in rest_q, and the estimate is off by that times |w_x|.
- *  (f) The estimate's own sums: sum |alpha| times the table's error, 2 t + 6 roundings of terms that add
- *      up to sum |alpha| + 2, and 1e-6 for the dozen operations on thresholds: slack_q. Noise of the
- *      table and of the canonical rho that is to be bounded: (noise_q + sum |alpha| noise_A) noise_x,
- *      noise_x at most the ball's largest.
+ *      ct_pair_error_bound() at the largest |V|^2. So a measured rho_ij is off by at most E
+ *      scale_i scale_j =: noise_i noise_j: noise is what limits ill-conditioned data, where p is
+ *      1e-6 or less, and it is carried point by point.
  *
- * So a point is rejected only if |estimate| + rest_q r_x < least - slack_q - doubt_q lift_B max |w| -
- * (noise_q + sum |alpha| noise_A) max noise_x - r_q eta_B, least being a proved lower bound of the k-th
- * canonical |rho|, rounded down. With p of 1e-9 and less all of this may exceed 1: then nothing is
- * rejected, the query collects more candidates than it may, and the scan answers it.
+ *  (b) The process. That u_i exist, that is that the rho_ij are correlations, holds for V from an
+ *      exact factor. The rows of V come from a rounded one: the factor is that of K_uu + jitter +
+ *      a symmetric error smaller than the jitter, which leaves a process, and solving for a row
+ *      adds an error. This error is the one quantity here that is modelled and not bounded: a
+ *      proved bound needs the condition of the factor, which a search does not see, and would be
+ *      useless where it were finite. It is taken to be ten times what was measured (net_build.c),
+ *      is part of E, and E is doubled. V of other origin may belong to no process at all; then
+ *      (1) still holds but norms mean nothing. So every member's |e_x|^2 is computed as |u|^2 - 2
+ *      alpha . rho + alpha' G alpha in doubles, and |u|^2 = (k(0) - |V|^2) / p: if one is below
+ *      0, or |u|^2 above 1, by more than noise, the net counts as unsound and the scan, which
+ *      assumes nothing, answers instead.
+ *
+ *  (c) Norms. |e_x|^2 from measured rho_ij is off by at most (noise_x + sum |alpha_k|
+ *      noise_{A_k})^2, as for any quadratic form with such errors; r_x includes it, and 1.2e-7
+ *      sum |alpha_k| for alpha being stored in floats, so r_x serves in both roles.
+ *
+ *  (d) Orthogonality. Let H = M G M' be the Gram matrix of the f_i and |H - I| <= stretch
+ *      (computed in doubles from the rounded M, plus noise). Then |P_B e_q|^2 >= |y|^2 / (1 +
+ *      stretch), so rest_q^2 <= r_q^2 - |y|^2 / (1 + stretch). And e_x is not quite orthogonal to
+ *      the frame: <e_x, f_i> = <u_x, f_i> - (H w)_i, of norm at most the rounding of w, the noise
+ *      of <u_x, f_i>, and stretch |w|, together eta_B after division by sqrt(1 - stretch). It
+ *      adds r_q eta_B.
+ *
+ *  (e) y. One bracket in y is off by the table's error, the roundings of t + 1 floats of size at
+ *      most 1 + sum |alpha|, and noise: doubt_q. M lifts it by at most lift_B = sqrt(t) |M|, and
+ *      the rounded product with M adds t + 1 roundings of terms that lift bounds in the same way.
+ *      So y is known to doubt_q lift_B: |y| counts less by that in rest_q, and the estimate is
+ *      off by that times |w_x|.
+ *
+ *  (f) The estimate's own sums: sum |alpha| times the table's error, 2 t + 6 roundings of terms
+ *      that add up to sum |alpha| + 2, and 1e-6 for the dozen operations on thresholds: slack_q.
+ *      Noise of the table and of the canonical rho that is to be bounded: (noise_q + sum |alpha|
+ *      noise_A) noise_x, noise_x at most the ball's largest.
+ *
+ * So a point is rejected only if |estimate| + rest_q r_x < least - slack_q - doubt_q lift_B max |w|
+ * - (noise_q + sum |alpha| noise_A) max noise_x - r_q eta_B, least being a proved lower bound of
+ * the k-th canonical |rho|, rounded down. With p of 1e-9 and less all of this may exceed 1: then
+ * nothing is rejected, the query collects more candidates than it may, and the scan answers it.
  *
  * Everything else (which centres, which frame, which ball a point is in, the seeds, the order of
  * visits) affects speed only. */
@@ -73,15 +86,15 @@
 #include <math.h>
 #include <string.h>
 
-/* Opened balls between projection and estimates: while one is projected, the rows that the estimates
- * of the others read are on their way from memory. */
+/* Opened balls between projection and estimates: while one is projected, the rows that the
+ * estimates of the others read are on their way from memory. */
 #define OPENED 8
 
 /* A unit ends with the group that brings it to so many queries: four panels of seeds. */
 #define UNIT_QUERIES 96
 
-/* A query with more candidates than this share of the index costs less in the scan: a scattered score
- * costs ten to fifteen times a pair of the scan. */
+/* A query with more candidates than this share of the index costs less in the scan: a scattered
+ * score costs ten to fifteen times a pair of the scan. */
 #define CROWD_SHARE 16
 #define CROWD_MOST 16384
 
@@ -89,7 +102,9 @@
 
 /* ---- what a group's queries know ---- */
 
-static float float_down(double x) { return (float)(x - fabs(x) * 1.2e-7 - 1e-30); }
+static float float_down(double x) {
+  return (float)(x - fabs(x) * 1.2e-7 - 1e-30);
+}
 
 static void set_least(ct_group *g, int lane, const ct_ask *ask) {
   g->least[lane] = ask->aside ? 2 : float_down(ask->list.least);
@@ -101,7 +116,8 @@ static float skip_below(const ct_two_frame *search, const ct_group *g, int v) {
   double skip = INFINITY;
   for (int i = v; i < v + CT_LANES; i++) {
     if (g->least[i] > 1.5f) continue;
-    double rest = (double)g->residual[i] * 1.011 + g->slack[i] + (double)g->noise[i] * search->net->noise_most;
+    double rest = (double)g->residual[i] * 1.011 + g->slack[i] +
+                  (double)g->noise[i] * search->net->noise_most;
     double need = ((double)g->least[i] - rest) / ((double)g->w_norm[i] + 1e-30);
     skip = need < skip ? need : skip;
   }
@@ -132,7 +148,8 @@ static void start_group(const ct_two_frame *search, ct_searcher *s, const ct_ask
     g->noise[i] = (float)(noise * (1 + 1e-6));
     g->slack[i] = (float)(sum * CT_TABLE_ERROR + (2 * t + 6) * FLOAT_UNIT * (sum + 2) + 1e-6);
     g->doubt[i] = (float)((CT_TABLE_ERROR + (t + 3) * FLOAT_UNIT * sqrt(t) * (sum + 2) +
-                           noise * net->centre_noise) * (1 + 1e-6));
+                           noise * net->centre_noise) *
+                          (1 + 1e-6));
     g->least[i] = 2;
     s->ask_of[i] = -1;
   }
@@ -163,7 +180,8 @@ static void drop_below(ct_ask *ask) {
   ask->estimates = kept;
 }
 
-/* Scores the candidates whose estimate is among the k best of everything known, and raises the bound. */
+/* Scores the candidates whose estimate is among the k best of everything known, and raises the
+ * bound. */
 static void reseed(const ct_two_frame *search, ct_searcher *s, ct_ask *ask) {
   int known = ask->list.count, total = 0, kept = 0;
   double *value = s->value, from = -1;
@@ -191,7 +209,8 @@ static void make_room(const ct_two_frame *search, ct_searcher *s, ct_ask *ask) {
   if (ask->estimates > search->crowd / 2) ask->aside = 1;
 }
 
-static void take_hits(const ct_two_frame *search, ct_searcher *s, const ct_opened *opened, int hits) {
+static void take_hits(const ct_two_frame *search, ct_searcher *s, const ct_opened *opened,
+                      int hits) {
   const ct_members *members = &search->net->members;
   int start = members->start[opened->target.ball];
   for (int h = 0; h < hits; h++) {
@@ -258,7 +277,8 @@ static int limit_of_active(const ct_two_frame *search, const ct_searcher *s, con
   return ct_rows_below(members->row + members->start[o->target.ball], o->target.members, limit);
 }
 
-static void estimate_opened(const ct_two_frame *search, ct_searcher *s, int from, const ct_opened *o) {
+static void estimate_opened(const ct_two_frame *search, ct_searcher *s, int from,
+                            const ct_opened *o) {
   const int16_t *row[CT_FRAME_MAX];
   rows_of_frame(search, from, &o->target, row);
   for (int first = 0; first < o->active; first += 4) {
@@ -270,8 +290,8 @@ static void estimate_opened(const ct_two_frame *search, ct_searcher *s, int from
 }
 
 /* Tests count balls for the group's queries, and estimates where the test does not reject. */
-static void visit(const ct_two_frame *search, ct_searcher *s, const ct_ask_group *group, const int *ball,
-                  int count) {
+static void visit(const ct_two_frame *search, ct_searcher *s, const ct_ask_group *group,
+                  const int *ball, int count) {
   for (int i = 0; i < count;) {
     int opened = 0;
     for (; i < count && opened < OPENED; i++) {
@@ -470,8 +490,8 @@ static ct_status new_searcher(const ct_two_frame *search, ct_searcher *s, const 
 }
 
 ct_status ct_two_frame_search(const ct_net *net, const ct_members *asking,
-                              const ct_residual_queries *queries, int k, unsigned char *state, int *id,
-                              double *dist, double done, double share, ct_stats *stats,
+                              const ct_residual_queries *queries, int k, unsigned char *state,
+                              int *id, double *dist, double done, double share, ct_stats *stats,
                               const ct_run *run) {
   ct_two_frame search;
   int count;

@@ -1,7 +1,7 @@
-/* Seeds: every query meets the points of the balls nearest to its own, packed 24 queries a panel with
- * the points of all their near balls. These are exact values but for the rounding that is known, so
- * the k-th largest less its error is a first bound, about as good as it can be: the k nearest are mostly
- * among these points. */
+/* Seeds: every query meets the points of the balls nearest to its own, packed 24 queries a panel
+ * with the points of all their near balls. These are exact values but for the rounding that is
+ * known, so the k-th largest less its error is a first bound, about as good as it can be: the k
+ * nearest are mostly among these points. */
 
 #include "two_frame_work.h"
 
@@ -26,20 +26,23 @@ int ct_rows_below(const int *row, int count, int limit) {
   int low = 0, high = count;
   while (low < high) {
     int middle = low + (high - low) / 2;
-    if (row[middle] < limit) low = middle + 1;
-    else high = middle;
+    if (row[middle] < limit)
+      low = middle + 1;
+    else
+      high = middle;
   }
   return low;
 }
 
-/* How many of a ball's nearest balls its queries meet. With limits the count is for the first and the
- * middle query: members ascend by row, and so do the limits of predecessors. */
+/* How many of a ball's nearest balls its queries meet. With limits the count is for the first and
+ * the middle query: members ascend by row, and so do the limits of predecessors. */
 static int near_balls(const ct_two_frame *search, const ct_searcher *s, const ct_ask_group *group,
                       int first_ask) {
   const int *near = search->net->near + (size_t)group->ball * CT_NEAR;
   int want = NEAR_PER_K * search->k > NEAR_POINTS ? NEAR_PER_K * search->k : NEAR_POINTS;
   int least = search->k + 8, met_first = 0, met_middle = 0, met = 0, j = 0;
-  int first = s->ask[first_ask].asker.limit, middle = s->ask[first_ask + group->count / 2].asker.limit;
+  int first = s->ask[first_ask].asker.limit,
+      middle = s->ask[first_ask + group->count / 2].asker.limit;
   for (; j < CT_NEAR && near[j] >= 0 && (met_first < least || met_middle < want); j++) {
     const int *row = rows_of_ball(search, near[j]);
     int size = ball_size(search, near[j]);
@@ -78,8 +81,8 @@ static void measure_near(const ct_two_frame *search, ct_searcher *s, int first_a
   s->products += (double)count * lanes;
 }
 
-/* |rho| of one query's points, -1 for those that are no candidates, rounded towards 0 or not: a first
- * sieve, the bounds come later. Returns the number of candidates. */
+/* |rho| of one query's points, -1 for those that are no candidates, rounded towards 0 or not: a
+ * first sieve, the bounds come later. Returns the number of candidates. */
 static int sizes_of_lane(const ct_two_frame *search, ct_searcher *s, const ct_ask *ask, int lane,
                          int count) {
   const ct_residual *index = search->net->index;
@@ -87,13 +90,15 @@ static int sizes_of_lane(const ct_two_frame *search, ct_searcher *s, const ct_as
   int candidates = 0;
   for (int i = 0; i < count; i++) {
     int x = s->near_position[i];
-    s->near_size[i] = (float)(fabs(s->near_c[(size_t)i * CT_PANEL + (size_t)lane]) *
-                              (own * index->scale[x]));
+    s->near_size[i] =
+        (float)(fabs(s->near_c[(size_t)i * CT_PANEL + (size_t)lane]) * (own * index->scale[x]));
   }
   for (int i = 0; i < count; i++) {
     int row = index->row[s->near_position[i]];
-    if (row == ask->asker.row || row >= ask->asker.limit) s->near_size[i] = -1;
-    else candidates++;
+    if (row == ask->asker.row || row >= ask->asker.limit)
+      s->near_size[i] = -1;
+    else
+      candidates++;
   }
   return candidates;
 }
@@ -111,9 +116,12 @@ static float kth_largest(float *value, int count, int k) {
       value[i++] = value[j];
       value[j--] = swap;
     }
-    if (nth <= j) high = j;
-    else if (nth >= i) low = i;
-    else break;
+    if (nth <= j)
+      high = j;
+    else if (nth >= i)
+      low = i;
+    else
+      break;
   }
   return value[nth];
 }
@@ -142,13 +150,15 @@ static ct_candidate bounds_of(const ct_two_frame *search, const ct_searcher *s, 
   double c = s->near_c[(size_t)i * CT_PANEL + (size_t)lane], size = fabs(c);
   double scales = ask->asker.of->scale[ask->asker.position] * search->net->index->scale[x];
   double error = ct_pair_error(&search->net->pairs, c, ask->norm * search->net->norm[x]);
-  ct_candidate candidate = {(size - error) * scales - 2e-15, (size + error) * scales + 2e-15, -1, x};
+  ct_candidate candidate = {(size - error) * scales - 2e-15, (size + error) * scales + 2e-15, -1,
+                            x};
   if (candidate.low > 1 - 2e-15) candidate.low = 1 - 2e-15;
   return candidate;
 }
 
-/* Raises the query's bound to the least that k near points surely reach, and enters those points of its
- * own group's near balls that may reach it: others its group meets again. Returns the k-th size. */
+/* Raises the query's bound to the least that k near points surely reach, and enters those points of
+ * its own group's near balls that may reach it: others its group meets again. Returns the k-th
+ * size. */
 static float seed_lane(const ct_two_frame *search, ct_searcher *s, ct_ask *ask, int lane, int count,
                        float guess) {
   int candidates = sizes_of_lane(search, s, ask, lane, count);
@@ -195,7 +205,8 @@ static void largest_near_noise(const ct_two_frame *search, ct_searcher *s, int c
   s->near_noise = largest * search->net->noise_unit;
 }
 
-static void mark_own(const ct_two_frame *search, ct_searcher *s, const ct_ask_group *group, int wanted) {
+static void mark_own(const ct_two_frame *search, ct_searcher *s, const ct_ask_group *group,
+                     int wanted) {
   const int *near = search->net->near + (size_t)group->ball * CT_NEAR;
   s->stamp++;
   for (int j = 0; j < wanted; j++) s->done_mark[near[j]] = s->stamp;

@@ -31,11 +31,11 @@ typedef struct {
   const ct_residual_queries *queries;
   const ct_frame_kernels *kernels;
   int k;
-  int crowd;          /* candidates above which a query is set aside */
-  int *asked;         /* members that ask, in order */
-  int *query_of;      /* by position of asking->points: the query, or -1 */
+  int crowd;     /* candidates above which a query is set aside */
+  int *asked;    /* members that ask, in order */
+  int *query_of; /* by position of asking->points: the query, or -1 */
   ct_ask_group *group;
-  int *unit;          /* units + 1: first group of each */
+  int *unit; /* units + 1: first group of each */
   int units;
   unsigned char *state;
   int *id;
@@ -46,9 +46,9 @@ typedef struct {
 /* A query of the unit at work. */
 typedef struct {
   int q;
-  int lane;        /* of its group's ball */
+  int lane; /* of its group's ball */
   ct_asker asker;
-  double norm;     /* |V_q| */
+  double norm; /* |V_q| */
   ct_shortlist list;
   ct_estimate *estimate;
   int estimates;
@@ -62,25 +62,25 @@ typedef struct ct_searcher {
   int asks;
   int ask_of[CT_GROUP_LANES]; /* of the group at work: lane to ask, -1 */
   /* near balls */
-  int *near_mark;     /* one a ball: stamp of the panel that included it */
-  int *done_mark;     /* one a ball: stamp of the group that has finished with it */
+  int *near_mark; /* one a ball: stamp of the panel that included it */
+  int *done_mark; /* one a ball: stamp of the group that has finished with it */
   int stamp;
   int *near_position; /* the points that a panel meets, and their balls */
   int *near_ball;
-  int near_cap;       /* points that one group may add */
-  double near_noise;  /* the largest of their noises */
-  double *near_c;     /* CT_PANEL for each */
-  float *near_size;   /* |rho| of one query's near points */
+  int near_cap;      /* points that one group may add */
+  double near_noise; /* the largest of their noises */
+  double *near_c;    /* CT_PANEL for each */
+  float *near_size;  /* |rho| of one query's near points */
   float *near_value;
   ct_candidate *near_candidate;
   ct_panel panel;
   double *work;
   /* groups */
   ct_group group;
-  float *gram;        /* balls * frame_size */
-  ct_opened *opened;  /* a few at a time */
+  float *gram;       /* balls * frame_size */
+  ct_opened *opened; /* a few at a time */
   ct_hit *hit;
-  int *target;        /* balls to visit */
+  int *target; /* balls to visit */
   double *value;
   double products;
   double nodes;
@@ -89,8 +89,9 @@ typedef struct ct_searcher {
 /* How many of count ascending rows are below limit. */
 int ct_rows_below(const int *row, int count, int limit);
 
-/* Measures each query of the unit's groups first .. last - 1 against the balls nearest to its own, and
- * gives it its first bound. wanted[g]: group first + g is through with so many of its nearest balls. */
+/* Measures each query of the unit's groups first .. last - 1 against the balls nearest to its own,
+ * and gives it its first bound. wanted[g]: group first + g is through with so many of its nearest
+ * balls. */
 void ct_seed_unit(const ct_two_frame *search, ct_searcher *s, int first, int last, int *wanted);
 
 #endif

@@ -39,7 +39,8 @@ static inline void test_residual_free(test_residual *r) {
 }
 
 /* Allocates; the caller fills x (row-major, embedded), row, then test_residual_factor(). */
-static inline void test_residual_new(test_residual *r, ct_covariance_kind kind, int n, int dim, int rank) {
+static inline void test_residual_new(test_residual *r, ct_covariance_kind kind, int n, int dim,
+                                     int rank) {
   memset(r, 0, sizeof *r);
   for (int i = 0; i < 16; i++) r->lengthscale[i] = 1;
   r->covariance.kind = kind;
@@ -61,20 +62,13 @@ static inline ct_status test_residual_factor(test_residual *r, const double *u, 
                                              const ct_run *run) {
   ct_stats stats = {0};
   for (int i = 0; i < r->n; i++) r->position[r->row[i]] = i;
-  ct_residual residual = {&r->covariance,
-                          r->n,
-                          r->dim,
-                          r->rank,
-                          ct_residual_stride(r->rank),
-                          r->x,
-                          r->V,
-                          r->p,
-                          r->scale,
-                          r->row,
+  ct_residual residual = {&r->covariance, r->n, r->dim, r->rank,  ct_residual_stride(r->rank),
+                          r->x,           r->V, r->p,   r->scale, r->row,
                           r->position};
   r->residual = residual;
   if (r->rank > 0) {
-    CT_TRY(ct_factor_apply(&r->covariance, L, u, r->rank, r->x, r->n, r->dim, r->V, r->p, &stats, run));
+    CT_TRY(ct_factor_apply(&r->covariance, L, u, r->rank, r->x, r->n, r->dim, r->V, r->p, &stats,
+                           run));
   } else {
     for (int i = 0; i < r->n; i++) r->p[i] = r->covariance.variance;
   }
@@ -96,8 +90,8 @@ static inline int test_nearer(const void *a, const void *b) {
 }
 
 /* The k nearest of query q by sorting all candidates' canonical distances. */
-static inline void test_brute_force(const ct_residual *index, const ct_residual_queries *queries, int q,
-                                    int k, int *id, double *dist) {
+static inline void test_brute_force(const ct_residual *index, const ct_residual_queries *queries,
+                                    int q, int k, int *id, double *dist) {
   const ct_residual *of = queries->points ? queries->points : index;
   int own = queries->points ? -1 : queries->rows ? queries->rows[q] : q;
   int limit = queries->limit ? queries->limit[q] : index->n, count = 0;
@@ -106,7 +100,8 @@ static inline void test_brute_force(const ct_residual *index, const ct_residual_
   test_neighbour *all = test_new((size_t)index->n * sizeof *all);
   for (int r = 0; r < limit; r++)
     if (r != own || queries->self) position[count++] = index->position[r];
-  ct_residual_t(of, own < 0 ? q : index->position[own], index, position, count, t, NULL, CT_SIMD_BASE);
+  ct_residual_t(of, own < 0 ? q : index->position[own], index, position, count, t, NULL,
+                CT_SIMD_BASE);
   for (int i = 0; i < count; i++) {
     all[i].dist = sqrt(t[i]);
     all[i].row = index->row[position[i]];
@@ -122,8 +117,8 @@ static inline void test_brute_force(const ct_residual *index, const ct_residual_
 }
 
 /* How many of the queries, every step-th of them, are answered differently, bit by bit. */
-static inline int test_differences(const ct_residual *index, const ct_residual_queries *queries, int k,
-                                   const int *id, const double *dist, int step) {
+static inline int test_differences(const ct_residual *index, const ct_residual_queries *queries,
+                                   int k, const int *id, const double *dist, int step) {
   int *expected_id = test_new((size_t)k * sizeof *expected_id), wrong = 0;
   double *expected = test_new((size_t)k * sizeof *expected);
   for (int q = 0; q < queries->count; q += step) {

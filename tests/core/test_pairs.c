@@ -1,26 +1,39 @@
-/* The pair engine against plain sums in long double: every kernel within the error that the searches
- * rely on. */
+/* The pair engine against plain sums in long double: every kernel within the error that the
+ * searches rely on. */
 
 #include "pair.h"
 #include "residual_support.h"
 
-static const ct_covariance_kind kinds[] = {CT_COV_EXPONENTIAL, CT_COV_GAUSSIAN, CT_COV_MATERN_32,
+static const ct_covariance_kind kinds[] = {CT_COV_EXPONENTIAL, CT_COV_GAUSSIAN,  CT_COV_MATERN_32,
                                            CT_COV_MATERN_52,   CT_COV_MATERN_72, CT_COV_POWERED,
                                            CT_COV_WENDLAND};
 
 static long double exact_covariance(const ct_covariance *covariance, long double sq) {
   long double h = sqrtl(sq), s, k = 0;
   switch (covariance->kind) {
-    case CT_COV_EXPONENTIAL: k = expl(-h); break;
-    case CT_COV_GAUSSIAN: k = expl(-sq / 2); break;
-    case CT_COV_MATERN_32: s = sqrtl(3) * h, k = (1 + s) * expl(-s); break;
-    case CT_COV_MATERN_52: s = sqrtl(5) * h, k = (1 + s + s * s / 3) * expl(-s); break;
+    case CT_COV_EXPONENTIAL:
+      k = expl(-h);
+      break;
+    case CT_COV_GAUSSIAN:
+      k = expl(-sq / 2);
+      break;
+    case CT_COV_MATERN_32:
+      s = sqrtl(3) * h, k = (1 + s) * expl(-s);
+      break;
+    case CT_COV_MATERN_52:
+      s = sqrtl(5) * h, k = (1 + s + s * s / 3) * expl(-s);
+      break;
     case CT_COV_MATERN_72:
       s = sqrtl(7) * h, k = (1 + s + 2 * s * s / 5 + s * s * s / 15) * expl(-s);
       break;
-    case CT_COV_POWERED: k = expl(-powl(h, covariance->shape)); break;
-    case CT_COV_WENDLAND: k = h < 1 ? powl(1 - h, 4) * (4 * h + 1) : 0; break;
-    default: break;
+    case CT_COV_POWERED:
+      k = expl(-powl(h, covariance->shape));
+      break;
+    case CT_COV_WENDLAND:
+      k = h < 1 ? powl(1 - h, 4) * (4 * h + 1) : 0;
+      break;
+    default:
+      break;
   }
   return covariance->variance * k;
 }
@@ -57,8 +70,8 @@ static void fill(test_residual *r, test_random *random) {
   for (int i = 0; i < r->n; i++)
     for (int t = 0; t < stride; t++)
       r->V[(size_t)i * (size_t)stride + (size_t)t] = t < r->rank ? test_uniform(random) - 0.5 : 0;
-  ct_residual residual = {&r->covariance, r->n, r->dim, r->rank, stride, r->x, r->V, r->p,
-                          r->scale,       r->row, r->position};
+  ct_residual residual = {&r->covariance, r->n, r->dim,   r->rank, stride,     r->x,
+                          r->V,           r->p, r->scale, r->row,  r->position};
   r->residual = residual;
 }
 

@@ -1,4 +1,5 @@
-/* Every residual search against brute force by the canonical score: the same rows and the same bits. */
+/* Every residual search against brute force by the canonical score: the same rows and the same
+ * bits. */
 
 #include "kd_order.h"
 #include "residual_support.h"
@@ -15,10 +16,14 @@ static double coordinate(layout points, test_random *random) {
   double sum = -6;
   for (int i = 0; i < 12; i++) sum += test_uniform(random);
   switch (points) {
-    case GRID: return 0.25 * test_below(random, 7);
-    case SHORT_RANGE: return 60 * sum;
-    case LONG_RANGE: return 1e-3 * sum;
-    default: return sum;
+    case GRID:
+      return 0.25 * test_below(random, 7);
+    case SHORT_RANGE:
+      return 60 * sum;
+    case LONG_RANGE:
+      return 1e-3 * sum;
+    default:
+      return sum;
   }
 }
 
@@ -70,8 +75,9 @@ static int make(const test_case *c, test_residual *index, test_residual *fresh, 
     memcpy(u + j * c->dim, index->x + (size_t)test_below(random, c->n) * (size_t)c->dim,
            (size_t)c->dim * sizeof *u);
   if (status == CT_OK && rank > 0)
-    status = ct_factor_cholesky(&index->covariance, u, rank, c->dim, 1e-6 * index->covariance.variance, L,
-                                &jitter_used, pair, &stats, run);
+    status =
+        ct_factor_cholesky(&index->covariance, u, rank, c->dim, 1e-6 * index->covariance.variance,
+                           L, &jitter_used, pair, &stats, run);
   if (status == CT_OK) status = test_residual_factor(index, u, L, run);
   if (status == CT_OK) status = test_residual_factor(fresh, u, L, run);
   free(u);
@@ -90,8 +96,10 @@ static void fill_queries(ct_residual_queries *queries, const mode *m, const test
   memset(queries, 0, sizeof *queries);
   queries->self = m->self;
   queries->count = m->new_points ? fresh->n : m->subset ? index->n / 3 + 1 : index->n;
-  if (m->new_points) queries->points = &fresh->residual;
-  else if (m->subset) queries->rows = rows;
+  if (m->new_points)
+    queries->points = &fresh->residual;
+  else if (m->subset)
+    queries->rows = rows;
   if (m->predecessors) queries->limit = limit;
   for (int q = 0; q < queries->count; q++) {
     rows[q] = m->subset ? test_below(random, index->n) : q;
@@ -120,16 +128,19 @@ static void search(const test_case *c, const mode *m, const test_residual *index
   plan.table_bytes = 1e9;
   plan.frame = m->frame;
   twice += m->method == 2;
-  ct_status status = m->method == 1 ? ct_residual_scan(&index->residual, &queries, c->k, id, dist, &stats, &run)
-                                    : ct_residual_knn(&index->residual, &queries, c->k, &plan, &used, id,
-                                                      dist, &stats, &run);
+  ct_status status =
+      m->method == 1
+          ? ct_residual_scan(&index->residual, &queries, c->k, id, dist, &stats, &run)
+          : ct_residual_knn(&index->residual, &queries, c->k, &plan, &used, id, dist, &stats, &run);
   CHECK(status == CT_OK);
   taken += m->method == 2 && used == 2;
-  if (!CHECK(test_differences(&index->residual, &queries, c->k, id, dist, 1 + queries.count / 25) == 0))
-    printf("  kind %d layout %d n %d dim %d rank %d k %d new %d pred %d subset %d self %d method %d "
-           "threads %d simd %d\n",
-           c->kind, c->points, c->n, c->dim, c->rank, c->k, m->new_points, m->predecessors, m->subset,
-           m->self, m->method, m->threads, m->simd);
+  if (!CHECK(test_differences(&index->residual, &queries, c->k, id, dist, 1 + queries.count / 25) ==
+             0))
+    printf(
+        "  kind %d layout %d n %d dim %d rank %d k %d new %d pred %d subset %d self %d method %d "
+        "threads %d simd %d\n",
+        c->kind, c->points, c->n, c->dim, c->rank, c->k, m->new_points, m->predecessors, m->subset,
+        m->self, m->method, m->threads, m->simd);
   CHECK(!host.backwards);
   free(rows);
   free(limit);
@@ -138,7 +149,7 @@ static void search(const test_case *c, const mode *m, const test_residual *index
   test_host_end(&host);
 }
 
-static const ct_covariance_kind kinds[] = {CT_COV_EXPONENTIAL, CT_COV_GAUSSIAN, CT_COV_MATERN_32,
+static const ct_covariance_kind kinds[] = {CT_COV_EXPONENTIAL, CT_COV_GAUSSIAN,  CT_COV_MATERN_32,
                                            CT_COV_MATERN_52,   CT_COV_MATERN_72, CT_COV_POWERED,
                                            CT_COV_WENDLAND};
 
@@ -156,9 +167,14 @@ static void random_case(int number, test_random *random) {
   c.k = test_below(random, 5) == 0 ? 1 + test_below(random, c.n) : 1 + test_below(random, 24);
   if (make(&c, &index, &fresh, random, &run))
     for (int i = 0; i < 3; i++) {
-      mode m = {test_below(random, 3) == 0, test_below(random, 2),     test_below(random, 2),
-                test_below(random, 3) == 0, 1 + test_below(random, 2), 1 + test_below(random, 3),
-                (ct_simd)test_below(random, (int)ct_simd_best() + 1), 8 * test_below(random, 3)};
+      mode m = {test_below(random, 3) == 0,
+                test_below(random, 2),
+                test_below(random, 2),
+                test_below(random, 3) == 0,
+                1 + test_below(random, 2),
+                1 + test_below(random, 3),
+                (ct_simd)test_below(random, (int)ct_simd_best() + 1),
+                8 * test_below(random, 3)};
       search(&c, &m, &index, &fresh, random);
     }
   test_residual_free(&index);
@@ -186,8 +202,8 @@ static ct_status run_prepared(prepared *p, test_host *host) {
   return status;
 }
 
-/* Memory that ends at any allocation, a poll that stops at any time: the status says so, and the next
- * call is right. */
+/* Memory that ends at any allocation, a poll that stops at any time: the status says so, and the
+ * next call is right. */
 static void interruptions(int method, test_random *random) {
   test_host host;
   prepared p;
