@@ -284,7 +284,7 @@ static ct_status take_memory(ct_farthest *f, const ct_run *run) {
 
 static void start_leaf(ct_farthest *f, int leaf) {
   for (int j = 0; j < CT_LEAF; j++) {
-    int present = j < f->blocks.n - leaf * CT_LEAF;
+    int present = j < f->blocks.held[leaf];
     f->leaf[leaf].distance[j] = present ? INFINITY : -1;
     f->leaf[leaf].bound[j] = present ? DBL_MAX : -1;
   }
