@@ -11,6 +11,8 @@
 #' @param build What the tree's topology is built with: `"metric"`, the metric itself; `"euclidean"`, the
 #'   Euclidean distance of the coordinates; `"auto"` takes the faster. It never changes a result; for
 #'   metrics on coordinates all three are the same.
+#' @param net_bytes For [metric_residual()]: the most memory that the table of the index's net may take. `NULL` is twice that of the factor
+#'   `V`; 0 keeps no net. It decides speed, never a result.
 #' @param threads Number of threads; `NULL` is the default described in [covertree-package].
 #' @param progress `TRUE` or `FALSE`: whether a progress bar is shown; `NULL` in interactive sessions.
 #'
@@ -32,6 +34,9 @@
 #'     \item{`tree`}{the cover tree in preorder, vectors with an entry per node: `point` (row of `x`),
 #'       `size` (nodes of the subtree), `level`, `radius` (largest distance to a descendant), `parent_distance`}
 #'     \item{`blocks`}{rows in k-d order; `NULL` for `metric_function()`}
+#'     \item{`residual`, `net`}{for correlations: coordinates divided by the lengthscales, the factor `V` and the residual
+#'       variances, in the order of `blocks`; and what exact searches of [metric_residual()] read beside them, `NULL`
+#'       where they would not gain by it}
 #'     \item{`order`, `build`}{the arguments}
 #'     \item{`stats`}{counts and seconds of the build, as in [find_knn()]}
 #'   }
@@ -45,15 +50,16 @@
 #' find_knn(tree, query = rbind(c(178.4, -18.1)), k = 3)
 #' @export
 cover_tree <- function(x, metric = metric_euclidean(), order = c("hilbert", "natural"),
-                       build = c("auto", "metric", "euclidean"), threads = NULL, progress = NULL) {
+                       build = c("auto", "metric", "euclidean"), net_bytes = NULL, threads = NULL, progress = NULL) {
   order <- rlang::arg_match(order)
   build <- rlang::arg_match(build)
+  if (!is.null(net_bytes)) check_number(net_bytes, min = 0, closed = TRUE)
   run <- run_settings(threads, progress)
   index <- new_index(x, metric, run)
   index <- add_structure(index, run)
   index$order <- order
   index$build <- if (build == "auto") "euclidean" else build
-  add_tree(index, run)
+  add_net(add_tree(index, run), net_bytes, run)
 }
 
 # An index without its search structures: checked points and a metric that fits them.
@@ -63,7 +69,7 @@ new_index <- function(x, metric, run, arg = "x", call = rlang::caller_env()) {
   check_some_rows(x, arg = arg, call = call)
   metric <- fit_metric(metric, x, run, call = call)
   check_values(x, metric, arg = arg, call = call)
-  structure(list(x = x, metric = metric, tree = NULL, blocks = NULL, residual = NULL, order = NULL, build = NULL,
+  structure(list(x = x, metric = metric, tree = NULL, blocks = NULL, residual = NULL, net = NULL, order = NULL, build = NULL,
                  annotated = FALSE, stats = NULL), class = "cover_tree")
 }
 

@@ -208,6 +208,15 @@ add_residual <- function(index, run, call = rlang::caller_env()) {
   index
 }
 
+# The net of an exact search, kept where a trial says that searches gain by it (forced is for tests).
+add_net <- function(index, net_bytes, run, forced = FALSE) {
+  if (index$metric$kind != "residual" || identical(as.double(net_bytes), 0)) return(index)
+  made <- .Call(C_ffi_net, index, as.double(net_bytes %||% 0), forced, run)
+  index["net"] <- list(made$net)
+  index$stats <- add_stats(index$stats, made$stats)
+  index
+}
+
 # V and p of embedded points, position by position (order NULL: as they come): computed, the user's own, or none.
 factor_rows <- function(metric, embedded, order, V, p, run, call) {
   n <- nrow(embedded)
@@ -339,5 +348,5 @@ update.cover_tree <- function(object, metric, ..., threads = NULL, progress = NU
   renewed <- .Call(C_ffi_tree_annotate, index, run)
   index$tree <- renewed$tree
   index$stats <- add_stats(index$stats, renewed$stats)
-  index
+  if (is.null(object$net)) index else add_net(index, NULL, run)
 }

@@ -27,6 +27,7 @@ SEXP ffi_factor(SEXP cov, SEXP u, SEXP jitter, SEXP run);
 SEXP ffi_factor_apply(SEXP cov, SEXP L, SEXP u, SEXP x, SEXP order, SEXP run);
 SEXP ffi_factor_pack(SEXP V, SEXP order);
 SEXP ffi_explained(SEXP cov, SEXP p);
+SEXP ffi_net(SEXP index, SEXP bytes, SEXP forced, SEXP run);
 SEXP ffi_kmeans(SEXP x, SEXP uniform, SEXP steps, SEXP run);
 SEXP ffi_order_maxmin(SEXP x, SEXP metric, SEXP first, SEXP count, SEXP run);
 SEXP ffi_order_hilbert(SEXP x, SEXP metric, SEXP run);
@@ -71,6 +72,9 @@ double *ffi_row_major(const ct_points *points, const int *order, const ct_run *r
 /* part: list(embedded, V, p, rank); V and p by position, order[pos] = row (NULL: rows as they come). */
 ct_residual ffi_residual_view(SEXP part, const ct_covariance *covariance, const int *order,
                               const ct_run *run);
+
+/* The net that an index keeps, verified; NULL where it keeps none. */
+const ct_net *ffi_net_view(SEXP list, const ct_residual *index, const ct_run *run);
 
 /* Distances for the tree, of whatever metric the index has: coordinates, a correlation, or an R closure
  * on the calling thread. queries: NULL, or as ffi_find_knn() takes them. */

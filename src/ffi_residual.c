@@ -1,5 +1,7 @@
 #include "ffi.h"
 
+#include "core/net_store.h"
+
 #include <string.h>
 
 /* The factor of inducing points: list(L, jitter, pair). L is NULL when there is none, and pair then holds
@@ -118,4 +120,67 @@ SEXP ffi_explained(SEXP cov, SEXP p) {
   int n = (int)Rf_xlength(p);
   double *scale = (double *)R_alloc((size_t)n, sizeof *scale);
   return Rf_ScalarInteger(ct_residual_scale(&core, REAL(p), n, scale));
+}
+
+/* ---- a net kept with the index: list(numbers, and its arrays as raw vectors by name) ---- */
+
+static SEXP net_to_list(ct_net *net) {
+  ct_net_array arrays[CT_NET_ARRAYS];
+  ct_net_arrays(net, arrays);
+  SEXP list = PROTECT(Rf_allocVector(VECSXP, CT_NET_ARRAYS + 1));
+  SEXP names = PROTECT(Rf_allocVector(STRSXP, CT_NET_ARRAYS + 1));
+  SET_STRING_ELT(names, 0, Rf_mkChar("numbers"));
+  SET_VECTOR_ELT(list, 0, Rf_allocVector(REALSXP, CT_NET_NUMBERS));
+  ct_net_numbers(net, REAL(VECTOR_ELT(list, 0)));
+  for (int i = 0; i < CT_NET_ARRAYS; i++) {
+    SET_STRING_ELT(names, i + 1, Rf_mkChar(arrays[i].name));
+    SET_VECTOR_ELT(list, i + 1, Rf_allocVector(RAWSXP, (R_xlen_t)arrays[i].bytes));
+    memcpy(RAW(VECTOR_ELT(list, i + 1)), *arrays[i].data, arrays[i].bytes);
+  }
+  Rf_setAttrib(list, R_NamesSymbol, names);
+  UNPROTECT(2);
+  return list;
+}
+
+const ct_net *ffi_net_view(SEXP list, const ct_residual *index, const ct_run *run) {
+  if (list == R_NilValue) return NULL;
+  ct_net *net = ct_arena_get(&run->arena, 1, sizeof *net);
+  ct_net_array arrays[CT_NET_ARRAYS];
+  SEXP numbers = ffi_list_get(list, "numbers");
+  if (TYPEOF(list) != VECSXP || TYPEOF(numbers) != REALSXP || Rf_xlength(numbers) != CT_NET_NUMBERS ||
+      !ct_net_of_numbers(net, REAL(numbers), index, run))
+    ffi_raise(CT_ERR_INDEX);
+  ct_net_arrays(net, arrays);
+  for (int i = 0; i < CT_NET_ARRAYS; i++) {
+    SEXP raw = ffi_list_get(list, arrays[i].name);
+    if (TYPEOF(raw) != RAWSXP || (size_t)Rf_xlength(raw) != arrays[i].bytes) ffi_raise(CT_ERR_INDEX);
+    *arrays[i].data = RAW(raw);
+  }
+  if (!ct_net_in_range(net)) ffi_raise(CT_ERR_INDEX);
+  return net;
+}
+
+/* list(net, stats): net is NULL where searches would not gain by one, unless forced.
+ * bytes: most memory of its table, 0 for the default. */
+SEXP ffi_net(SEXP index, SEXP bytes, SEXP forced, SEXP run) {
+  ffi_run state;
+  ffi_run_start(&state, run);
+  ct_covariance cov = ffi_covariance_view(ffi_list_get(ffi_list_get(index, "metric"), "cov"));
+  const int *order = ffi_rows(ffi_list_get(index, "blocks"), &state.run);
+  ct_residual residual = ffi_residual_view(ffi_list_get(index, "residual"), &cov, order, &state.run);
+  ct_residual_plan plan;
+  ct_net net;
+  ct_stats stats = {0};
+  int built = 0;
+  ct_residual_plan_default(&plan);
+  plan.table_bytes = Rf_asReal(bytes);
+  if (Rf_asLogical(forced) == TRUE) plan.method = 2;
+  ffi_raise(ct_residual_net(&residual, &plan, &net, &built, &stats, &state.run));
+  ffi_run_finish(&state);
+  const char *names[] = {"net", "stats", ""};
+  SEXP answer = PROTECT(Rf_mkNamed(VECSXP, names));
+  if (built) SET_VECTOR_ELT(answer, 0, net_to_list(&net));
+  SET_VECTOR_ELT(answer, 1, ffi_stats(&stats, &state.run));
+  UNPROTECT(2);
+  return answer;
 }

@@ -17,6 +17,7 @@ typedef struct {
   ct_distances distances;
   ct_covariance covariance;
   ct_residual residual, query_residual;
+  const ct_net *net;
   ct_residual_queries residual_queries;
 } search;
 
@@ -66,6 +67,7 @@ static void view_residual(search *s, SEXP index, SEXP queries, const ct_run *run
   SEXP own = ffi_list_get(index, "residual"), asked = ffi_list_get(queries, "residual");
   s->covariance = ffi_covariance_view(ffi_list_get(ffi_list_get(index, "metric"), "cov"));
   s->residual = ffi_residual_view(own, &s->covariance, s->order, run);
+  s->net = s->by == BY_CORRELATION ? ffi_net_view(ffi_list_get(index, "net"), &s->residual, run) : NULL;
   s->metric = (ct_metric){.kind = CT_EUCLIDEAN};
   s->points = ffi_points(ffi_list_get(own, "embedded"));
   if (s->queries.points) {
@@ -134,6 +136,7 @@ static ct_status knn(const search *s, int k, int *id, double *dist, ct_stats *st
   int used = 0;
   ct_residual_plan_default(&plan);
   plan.method = s->by == BY_SCAN ? 1 : s->by == BY_FRAMES ? 2 : 0;
+  plan.kept = s->net;
   return ct_residual_knn(&s->residual, &s->residual_queries, k, &plan, &used, id, dist, stats, run);
 }
 

@@ -28,6 +28,7 @@ typedef struct {
   int *ball;        /* count */
   int *start;       /* balls + 1: members of ball b are start[b] .. start[b + 1] - 1 */
   size_t *padded;   /* balls + 1 */
+  size_t lanes;     /* the last of padded: lanes in all */
   float *w;         /* frame * ld a ball, coordinate by coordinate: the point in its ball's frame */
   float *alpha;     /* frame * ld a ball: the same as coefficients of the frame's centres */
   float *residual;  /* bound on the norm of what the frame does not explain */
@@ -90,9 +91,10 @@ ct_status ct_net_cover(ct_net *net, const ct_residual *index, double radius, int
 ct_status ct_net_frames(ct_net *net, int frame_size, double done, double share, ct_stats *stats,
                         const ct_run *run);
 
-/* Members from an assignment: ball_of[position], -1: in none. */
-ct_status ct_members_lay_out(ct_members *members, const ct_residual *points, const int *ball_of,
-                             int balls, const ct_run *run);
+/* Members from an assignment: ball_of[i] of each of points, -1: in none. position: of each row of
+ * an index; NULL for new points, which stand as they come. */
+ct_status ct_members_lay_out(ct_members *members, const ct_residual *points, const int *position,
+                             const int *ball_of, int balls, const ct_run *run);
 
 /* Coordinates of members in the frames of their balls. net->sound becomes 0 when a norm comes out
  * negative by more than noise. */

@@ -429,5 +429,5 @@ ct_status ct_net_cover(ct_net *net, const ct_residual *index, double radius, int
   *share_covered = net->count > most ? (double)at.covered / index->n * (1 - 1e-9) : net->count > 0;
   if (*share_covered < 1) return CT_OK;
   CT_TRY(number_balls(net, at.centre, at.ball_of, run));
-  return ct_members_lay_out(&net->members, index, at.ball_of, net->count, run);
+  return ct_members_lay_out(&net->members, index, index->position, at.ball_of, net->count, run);
 }

@@ -22,8 +22,8 @@
 #define UP 1.000001
 #define FLOAT_ROUND 5.97e-8
 
-ct_status ct_members_lay_out(ct_members *members, const ct_residual *points, const int *ball_of,
-                             int balls, const ct_run *run) {
+ct_status ct_members_lay_out(ct_members *members, const ct_residual *points, const int *position,
+                             const int *ball_of, int balls, const ct_run *run) {
   int n = points->n, *at;
   members->points = points;
   CT_NEW(members->start, &run->arena, (size_t)balls + 1);
@@ -39,12 +39,13 @@ ct_status ct_members_lay_out(ct_members *members, const ct_residual *points, con
     members->start[b + 1] += members->start[b];
     at[b] = members->start[b];
   }
+  members->lanes = members->padded[balls];
   members->count = members->start[balls];
   CT_NEW(members->position, &run->arena, members->count);
   CT_NEW(members->ball, &run->arena, members->count);
   CT_NEW(members->row, &run->arena, members->count);
   for (int r = 0; r < n; r++) {
-    int i = points->position ? points->position[r] : r;
+    int i = position ? position[r] : r;
     if (ball_of[i] < 0) continue;
     int place = at[ball_of[i]]++;
     members->position[place] = i;

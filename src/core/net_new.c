@@ -65,5 +65,5 @@ ct_status ct_members_of_new(ct_members *members, const ct_net *net, const ct_res
   CT_NEW(j.work, &run->arena, (size_t)run->threads * j.work_size);
   CT_TRY(ct_rounds_run(join_ball, &j, points->n, 16, done, 0, run));
   stats->products += (double)points->n * TRIED;
-  return ct_members_lay_out(members, points, j.ball_of, net->count, run);
+  return ct_members_lay_out(members, points, NULL, j.ball_of, net->count, run);
 }

@@ -93,16 +93,82 @@ static ct_status search_by_net(search *s, int *used, ct_stats *stats, const ct_r
   return CT_OK;
 }
 
+/* Whether the bounds of a kept net, made without them, hold for new points too. */
+static ct_status holds_for(const ct_net *kept, const ct_residual *asking, int *holds,
+                           const ct_run *run) {
+  ct_net other;
+  *holds = 1;
+  if (!asking) return CT_OK;
+  CT_TRY(ct_net_measure(&other, kept->index, asking, run));
+  *holds = other.noise_unit <= kept->noise_unit;
+  return CT_OK;
+}
+
+/* The same from a net that was kept: only new points have products to pay for. */
+static ct_status search_by_kept(search *s, int *used, ct_stats *stats, const ct_run *run) {
+  ct_net net = *s->plan->kept;
+  ct_members fresh, *asking = &net.members;
+  ct_table_work *work;
+  double since = run->now();
+  if (s->queries->points) {
+    CT_TRY(place_new_points(s, &net, &fresh, 0, stats, run));
+    if (!net.sound) return CT_OK;
+    CT_TRY(ct_table_new(&work, &net, run));
+    CT_TRY(ct_table_fill(work, &fresh, 0, fresh.count, NULL, 0, 0, 0.4, stats, run));
+    asking = &fresh;
+  }
+  stats->seconds[CT_PHASE_TABLE] += lap(&since, run);
+  open_rest(s);
+  CT_TRY(ct_two_frame_search(&net, asking, s->queries, s->k, s->state, s->id, s->dist, 0.4, 0.5,
+                             stats, run));
+  stats->seconds[CT_PHASE_SEARCH] += lap(&since, run);
+  *used = 2;
+  return CT_OK;
+}
+
+/* A trial asks for so many neighbours; with more a net gains less, but seldom nothing. */
+#define TRIAL_K 20
+
+ct_status ct_residual_net(const ct_residual *index, const ct_residual_plan *plan, ct_net *net,
+                          int *built, ct_stats *stats, const ct_run *run) {
+  ct_residual_queries all = {.count = index->n};
+  search s = {.index = index, .queries = &all, .plan = plan, .k = TRIAL_K};
+  ct_table_work *work;
+  double since = run->now();
+  *built = 0;
+  if (!ct_plan_worth_a_net(plan, index, &all, TRIAL_K)) return CT_OK;
+  CT_TRY(ct_net_build(net, index, NULL, plan->net_radius, plan->frame,
+                      ct_plan_most_balls(plan, index, &all), built, 0, 0.2, stats, run));
+  stats->seconds[CT_PHASE_NET] += lap(&since, run);
+  if (!*built) return CT_OK;
+  CT_TRY(ct_table_new(&work, net, run));
+  if (plan->method == 0) {
+    CT_NEW(s.id, &run->arena, (size_t)index->n * TRIAL_K);
+    CT_NEW(s.dist, &run->arena, (size_t)index->n * TRIAL_K);
+    CT_TRY(start_states(&s, run));
+    CT_TRY(ct_plan_trial(net, &net->members, work, &all, TRIAL_K, s.state, s.id, s.dist, built, 0.2,
+                         stats, run));
+  }
+  stats->seconds[CT_PHASE_SEED] += lap(&since, run);
+  if (!*built) return CT_OK;
+  CT_TRY(fill_tables(net, &net->members, work, stats, run));
+  stats->seconds[CT_PHASE_TABLE] += lap(&since, run);
+  return CT_OK;
+}
+
 ct_status ct_residual_knn(const ct_residual *index, const ct_residual_queries *queries, int k,
                           const ct_residual_plan *plan, int *used, int *id, double *dist,
                           ct_stats *stats, const ct_run *run) {
   search s = {index, queries, plan, k, NULL, id, dist};
+  int keeps = plan->method != 1 && plan->kept;
   *used = 1;
   if (k < 1) return CT_ERR_DOMAIN;
   if (queries->count < 1) return CT_OK;
   CT_TRY(start_states(&s, run));
-  int tries = ct_plan_worth_a_net(plan, index, queries, k);
-  if (tries) CT_TRY(search_by_net(&s, used, stats, run));
+  if (keeps) CT_TRY(holds_for(plan->kept, queries->points, &keeps, run));
+  int tries = keeps || ct_plan_worth_a_net(plan, index, queries, k);
+  if (keeps) CT_TRY(search_by_kept(&s, used, stats, run));
+  else if (tries) CT_TRY(search_by_net(&s, used, stats, run));
   double since = run->now();
   CT_TRY(scan_rest(&s, tries ? 0.9 : 0, stats, run));
   stats->seconds[CT_PHASE_SEARCH] += lap(&since, run);

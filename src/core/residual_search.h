@@ -2,6 +2,7 @@
 #define CT_RESIDUAL_SEARCH_H
 
 #include "ct.h"
+#include "net.h"
 #include "residual.h"
 
 /* Who asks: as ct_queries, for residual searches.
@@ -28,6 +29,7 @@ typedef struct {
   double net_radius;    /* of the net, in d; <= 0: chosen */
   int frame;            /* centres per frame: 8 or 16; 0: chosen */
   double table_bytes;   /* most memory that the table of centres and points may take */
+  const ct_net *kept;   /* a net of the index with its table, from ct_residual_net(); NULL: none */
 } ct_residual_plan;
 
 void ct_residual_plan_default(ct_residual_plan *plan);
@@ -37,6 +39,11 @@ void ct_residual_plan_default(ct_residual_plan *plan);
 ct_status ct_residual_knn(const ct_residual *index, const ct_residual_queries *queries, int k,
                           const ct_residual_plan *plan, int *used, int *id, double *dist, ct_stats *stats,
                           const ct_run *run);
+
+/* A net with its table for many searches of an index. *built: 0 when searches of all rows would not gain by it, as far as
+ * a trial tells; then there is none to keep. */
+ct_status ct_residual_net(const ct_residual *index, const ct_residual_plan *plan, ct_net *net, int *built,
+                          ct_stats *stats, const ct_run *run);
 
 /* Local search: the k best by (sqrt(t), row) of the width nearest in input space, which ct_block_knn() finds
  * among points, by metric and order, for the queries near: the same as `queries`, number by number.

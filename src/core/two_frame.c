@@ -471,6 +471,7 @@ static ct_status new_searcher(const ct_two_frame *search, ct_searcher *s, const 
   CT_NEW(s->near_position, &run->arena, near);
   CT_NEW(s->near_ball, &run->arena, near);
   CT_NEW(s->near_c, &run->arena, near * CT_PANEL);
+  CT_NEW(s->near_row, &run->arena, near);
   CT_NEW(s->near_size, &run->arena, near);
   CT_NEW(s->near_value, &run->arena, near + 1);
   CT_NEW(s->near_candidate, &run->arena, near);
@@ -479,7 +480,7 @@ static ct_status new_searcher(const ct_two_frame *search, ct_searcher *s, const 
   memset(s->near_mark, 0, balls * sizeof *s->near_mark);
   memset(s->done_mark, 0, balls * sizeof *s->done_mark);
   CT_TRY(ct_panel_new(&s->panel, net->pairs.rank, net->pairs.dim, &run->arena));
-  CT_NEW(s->work, &run->arena, ct_pairs_work(&net->pairs, CT_TILE));
+  CT_NEW(s->work, &run->arena, ct_pairs_work(&net->pairs, (int)near));
   CT_NEW(s->gram, &run->arena, balls * t);
   CT_NEW(s->opened, &run->arena, OPENED);
   for (int i = 0; i < OPENED; i++) CT_NEW(s->opened[i].y, &run->arena, t * CT_GROUP_LANES);

@@ -13,6 +13,9 @@
 #define NEAR_POINTS 160
 #define NEAR_PER_K 2
 
+/* Queries a ball below which each is measured by itself. */
+#define FEW 6
+
 static const int *rows_of_ball(const ct_two_frame *search, int b) {
   return search->net->members.row + search->net->members.start[b];
 }
@@ -79,6 +82,16 @@ static void measure_near(const ct_two_frame *search, ct_searcher *s, int first_a
     ct_pairs_tile(&search->net->pairs, &s->panel, &rows, s->near_c + (size_t)i * CT_PANEL, s->work);
   }
   s->products += (double)count * lanes;
+}
+
+/* The same for one query alone, in the first lane. */
+static void measure_alone(const ct_two_frame *search, ct_searcher *s, const ct_ask *ask,
+                          int count) {
+  const ct_net *net = search->net;
+  ct_pairs_list(&net->pairs, ask->asker.of, ask->asker.position, net->index, s->near_position,
+                count, s->near_row, s->work);
+  for (int i = 0; i < count; i++) s->near_c[(size_t)i * CT_PANEL] = s->near_row[i];
+  s->products += count;
 }
 
 /* |rho| of one query's points, -1 for those that are no candidates, rounded towards 0 or not: a
@@ -212,24 +225,33 @@ static void mark_own(const ct_two_frame *search, ct_searcher *s, const ct_ask_gr
   for (int j = 0; j < wanted; j++) s->done_mark[near[j]] = s->stamp;
 }
 
+/* Lanes first_ask .. of a panel, or one query. */
+static void seed_panel(const ct_two_frame *search, ct_searcher *s, int first, const int *group_of,
+                       int first_ask, int lanes, const int *wanted) {
+  int count = gather_near(search, s, first, group_of, first_ask, lanes, wanted), marked = -1;
+  float guess = 0;
+  if (lanes == 1)
+    measure_alone(search, s, s->ask + first_ask, count);
+  else
+    measure_near(search, s, first_ask, lanes, count);
+  largest_near_noise(search, s, count);
+  for (int l = 0; l < lanes; l++) {
+    int g = group_of[first_ask + l];
+    if (g != marked) mark_own(search, s, search->group + first + g, wanted[g]);
+    marked = g;
+    guess = 0.93f * seed_lane(search, s, s->ask + first_ask + l, l, count, guess);
+  }
+}
+
+/* Where balls have few queries, a panel of them would meet the near points of many balls: each
+ * query meets its own instead, at twice the time a pair. */
 void ct_seed_unit(const ct_two_frame *search, ct_searcher *s, int first, int last, int *wanted) {
-  int group_of[CT_UNIT_QUERIES], at = 0;
+  int group_of[CT_UNIT_QUERIES], at = 0, step = s->asks < FEW * (last - first) ? 1 : CT_PANEL;
   for (int g = 0; g < last - first; g++) {
     const ct_ask_group *group = search->group + first + g;
     wanted[g] = near_balls(search, s, group, at);
     for (int i = 0; i < group->count; i++) group_of[at++] = g;
   }
-  for (int a = 0; a < s->asks; a += CT_PANEL) {
-    int lanes = s->asks - a < CT_PANEL ? s->asks - a : CT_PANEL, marked = -1;
-    int count = gather_near(search, s, first, group_of, a, lanes, wanted);
-    float guess = 0;
-    measure_near(search, s, a, lanes, count);
-    largest_near_noise(search, s, count);
-    for (int l = 0; l < lanes; l++) {
-      int g = group_of[a + l];
-      if (g != marked) mark_own(search, s, search->group + first + g, wanted[g]);
-      marked = g;
-      guess = 0.93f * seed_lane(search, s, s->ask + a + l, l, count, guess);
-    }
-  }
+  for (int a = 0; a < s->asks; a += step)
+    seed_panel(search, s, first, group_of, a, s->asks - a < step ? s->asks - a : step, wanted);
 }

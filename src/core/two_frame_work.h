@@ -70,6 +70,7 @@ typedef struct ct_searcher {
   int near_cap;      /* points that one group may add */
   double near_noise; /* the largest of their noises */
   double *near_c;    /* CT_PANEL for each */
+  double *near_row;  /* c of one query */
   float *near_size;  /* |rho| of one query's near points */
   float *near_value;
   ct_candidate *near_candidate;

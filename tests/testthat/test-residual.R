@@ -153,6 +153,34 @@ test_that("metric_correlation keeps the order of distances", {
   }
 })
 
+test_that("a kept net gives the same neighbours, and damage to it is an error", {
+  set.seed(61)
+  run <- list(threads = 2L, progress = FALSE)
+  for (case in 1:12) {
+    d <- sample(1:3, 1)
+    x <- make_data(sample(data_kinds[-5], 1), 700, d)
+    metric <- metric_residual(draw_covariance(d), matrix(runif(12 * d), 12), jitter = 1e-8)
+    tree <- quiet(cover_tree(x, metric, threads = 2))
+    kept <- covertree:::add_net(tree, NULL, run, forced = TRUE)
+    if (is.null(kept$net)) next
+    new <- make_data("continuous", 50, d)
+    expect_same_neighbors(find_knn(kept, k = 5), find_knn(tree, k = 5))
+    expect_same_neighbors(find_knn(kept, k = 5, predecessors = TRUE), find_knn(tree, k = 5, predecessors = TRUE))
+    expect_same_neighbors(find_knn(kept, rows = 650:300, k = 9), find_knn(tree, rows = 650:300, k = 9))
+    expect_same_neighbors(find_knn(kept, new, k = 5), find_knn(tree, new, k = 5))
+    for (name in sample(names(kept$net), 6)) {
+      harmed <- kept
+      harmed$net[[name]] <- harmed$net[[name]][-1]
+      expect_error(find_knn(harmed, k = 2), class = "covertree_error_index")
+    }
+    for (name in c("members.position", "members.start", "members.padded", "centre", "frame", "near")) {
+      harmed <- kept
+      harmed$net[[name]][1:16] <- as.raw(255 - (name == "near"))
+      expect_error(find_knn(harmed, k = 2), class = "covertree_error_index")
+    }
+  }
+})
+
 test_that("update gives what a new index gives", {
   set.seed(57)
   x <- matrix(runif(400), ncol = 2)
