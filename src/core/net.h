@@ -28,6 +28,7 @@ typedef struct {
   int *ball;        /* count */
   int *start;       /* balls + 1: members of ball b are start[b] .. start[b + 1] - 1 */
   size_t *padded;   /* balls + 1 */
+  size_t lanes;     /* the last of padded: lanes in all */
   float *w;         /* frame * ld a ball, coordinate by coordinate: the point in its ball's frame */
   float *alpha;     /* frame * ld a ball: the same as coefficients of the frame's centres */
   float *residual;  /* bound on the norm of what the frame does not explain */

@@ -39,6 +39,7 @@ ct_status ct_members_lay_out(ct_members *members, const ct_residual *points, con
     members->start[b + 1] += members->start[b];
     at[b] = members->start[b];
   }
+  members->lanes = members->padded[balls];
   members->count = members->start[balls];
   CT_NEW(members->position, &run->arena, members->count);
   CT_NEW(members->ball, &run->arena, members->count);
