@@ -193,7 +193,7 @@ format.cover_tree <- function(x, ...) {
   paste0("<cover_tree> ", count_of(nrow(x$x), "point"), " in ", count_of(ncol(x$x), "column"), ", ", format(x$metric))
 }
 
-count_of <- function(n, what) paste0(format(n, big.mark = ",", trim = TRUE), " ", what, if (n != 1) "s")
+count_of <- function(n, one, many = paste0(one, "s")) paste(format(n, big.mark = ",", trim = TRUE), if (n == 1) one else many)
 
 #' @export
 print.cover_tree <- function(x, ...) {
@@ -209,7 +209,7 @@ summary.cover_tree <- function(object, ...) {
     duplicates = sum(level[-1] == level_duplicate),
     levels = table(level = level[level != level_duplicate]),
     radius = object$tree$radius[1],
-    bytes = as.numeric(utils::object.size(object$tree)) + as.numeric(utils::object.size(object$blocks)),
+    bytes = sum(vapply(object[c("tree", "blocks", "residual", "net")], function(part) as.numeric(utils::object.size(part)), 0)),
     stats = object$stats
   ), class = "summary.cover_tree")
 }

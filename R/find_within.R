@@ -22,7 +22,7 @@ find_within <- function(tree, query = NULL, rows = NULL, radius, predecessors = 
   run <- run_settings(threads, progress)
   index <- as_index(tree, metric, run)
   queries <- resolve_queries(index, query, rows, predecessors, max_index, self, run)
-  rlang::check_required(radius)
+  if (missing(radius)) stop_input("{.arg radius} must be given.")
   check_number(radius, min = 0, closed = TRUE)
   check_flag(flat)
   found <- search_within(index, queries, radius, run)
@@ -47,8 +47,7 @@ as_ragged <- function(flat, names) {
 #' @export
 format.covertree_within <- function(x, ...) {
   count <- if (is.null(x$offset)) lengths(x$index) else diff(x$offset)
-  queries <- paste0(format(length(count), big.mark = ","), if (length(count) == 1) " query" else " queries")
-  paste0("<covertree_within> ", queries, ", ", count_of(sum(count), "neighbour"), " within ",
+  paste0("<covertree_within> ", count_of(length(count), "query", "queries"), ", ", count_of(sum(count), "neighbour"), " within ",
          format(attr(x, "radius")), ", ", format(attr(x, "metric")), ", exact")
 }
 

@@ -164,7 +164,7 @@ format.covertree_metric <- function(x, ...) {
     if (!is.null(x$inducing)) count_of(nrow(x$inducing), "inducing point"),
     if (!is.null(x$jitter_used) && x$jitter_used > 0) paste("jitter", signif(x$jitter_used, 2))
   )
-  paste0(x$label, " distance", if (length(detail)) paste0(" (", detail, ")"))
+  paste0(x$label, " distance", if (length(detail)) paste0(" (", paste(detail, collapse = ", "), ")"))
 }
 
 #' @export

@@ -18,7 +18,11 @@ length.covertree_neighbors <- function(x) 2L
 #' @export
 `[.covertree_neighbors` <- function(x, i, ...) {
   rows <- attr(x, "rows") %||% seq_len(nrow(x$index))
+  if (missing(i) || nargs() > 2) {
+    stop_input(c("Results are indexed by query alone: {.code nn[i]}.", i = "Columns are those of {.code nn$index} and {.code nn$distance}."))
+  }
   if (is.character(i)) i <- match(i, rownames(x$index))
+  if (anyNA(i) || (is.numeric(i) && any(abs(i) > nrow(x$index)))) stop_input("{.arg i} must name queries of the result.")
   attr(x, "rows") <- rows[i]
   x$index <- x$index[i, , drop = FALSE]
   x$distance <- x$distance[i, , drop = FALSE]
@@ -27,14 +31,14 @@ length.covertree_neighbors <- function(x) 2L
 
 #' @export
 format.covertree_neighbors <- function(x, ...) {
-  paste0("<covertree_neighbors> ", count_of(nrow(x$index), "query"), " x ", ncol(x$index), ", ",
+  paste0("<covertree_neighbors> ", count_of(nrow(x$index), "query", "queries"), " x ", ncol(x$index), ", ",
          format(attr(x, "metric")), if (isTRUE(attr(x, "predecessors"))) ", earlier rows only",
          if (isTRUE(attr(x, "exact"))) ", exact" else ", local")
 }
 
 #' @export
 print.covertree_neighbors <- function(x, n = 6, ...) {
-  cat(sub("querys", "queries", format(x)), "\n", sep = "")
+  cat(format(x), "\n", sep = "")
   rows <- seq_len(min(n, nrow(x$index)))
   columns <- seq_len(min(8, ncol(x$index)))
   for (part in c("index", "distance")) {
@@ -48,7 +52,7 @@ print.covertree_neighbors <- function(x, n = 6, ...) {
   recall <- attr(x, "stats")$recall
   if (!is.null(recall)) {
     cat("# recall ", format(recall[["mean"]], digits = 4), " (standard error ", format(recall[["se"]], digits = 2), "), measured on ",
-        count_of(recall[["size"]], "query"), "\n", sep = "")
+        count_of(recall[["size"]], "query", "queries"), "\n", sep = "")
   }
   invisible(x)
 }
@@ -56,7 +60,7 @@ print.covertree_neighbors <- function(x, n = 6, ...) {
 #' @export
 summary.covertree_neighbors <- function(object, ...) {
   found <- rowSums(!is.na(object$index))
-  structure(list(title = sub("querys", "queries", format(object)), found = range(found),
+  structure(list(title = format(object), found = range(found),
                  distance = summary(as.vector(object$distance)), stats = attr(object, "stats")),
             class = "summary.covertree_neighbors")
 }
@@ -66,7 +70,8 @@ print.summary.covertree_neighbors <- function(x, ...) {
   s <- x$stats
   cat(x$title, "\n  neighbours found per query: ", x$found[1], " .. ", x$found[2], "\n", sep = "")
   print(x$distance)
-  cat("  ", format(s$evaluations / max(s$queries, 1), digits = 4), " distances a query, ",
+  cat("  ", format(s$evaluations / max(s$queries, 1), digits = 4), " distances ",
+      if (s$products > 0) paste("and", format(s$products / max(s$queries, 1), digits = 4), "products "), "a query, ",
       format(sum(s$seconds), digits = 3), " s with ", count_of(s$threads, "thread"), "\n", sep = "")
   invisible(x)
 }
@@ -87,6 +92,7 @@ print.summary.covertree_neighbors <- function(x, ...) {
 #' @export
 plot.covertree_neighbors <- function(x, points, row = nrow(x$index), query = NULL, columns = 1:2, ...) {
   check_rows(row, nrow(x$index))
+  if (is.null(query) && is.null(attr(x, "first"))) stop_input("{.arg query} must be given: the queries were not the searched points.")
   xy <- as_points(points)[, columns, drop = FALSE]
   from <- if (is.null(query)) xy else as_points(query)[, columns, drop = FALSE]
   own <- attr(x, "rows") %||% seq_len(nrow(from))

@@ -247,7 +247,7 @@ factor_rows <- function(metric, embedded, order, V, p, run, call) {
 
 warn_explained <- function(explained, n) {
   if (explained == 0) return(invisible())
-  cli::cli_warn(c("{explained} of {n} point{?s} {?is/are} explained by the inducing points: their residual variance is 0.",
+  cli::cli_warn(c("{explained} of {n} point{?s} {?is/are} explained by the low-rank part: their residual variance is 0.",
                   i = "Their residual correlation with every other point is taken as 0."), class = "covertree_warning")
 }
 

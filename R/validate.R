@@ -95,7 +95,7 @@ check_values <- function(x, metric, arg = rlang::caller_arg(x), call = rlang::ca
   rule <- if (!is.finite(value)) {
     "must hold finite numbers only"
   } else if (lonlat && column <= 2) {
-    "must hold longitudes within -360..360 and latitudes within -90..90 degrees"
+    "must hold longitudes within -720..720 and latitudes within -90..90 degrees"
   } else {
     "must hold numbers whose distances do not overflow"
   }
@@ -108,6 +108,12 @@ check_columns <- function(query, tree, arg = rlang::caller_arg(query), call = rl
   if (ncol(query) != want) {
     stop_input(c("{.arg {arg}} must have as many columns as the indexed points.",
                  x = "It has {ncol(query)}, they have {want}."), call = call)
+  }
+  own <- colnames(tree$x)
+  named <- colnames(query)
+  if (!is.null(own) && !is.null(named) && !identical(own, named) && setequal(own, named)) {
+    stop_input(c("{.arg {arg}} must have its columns in the order of the indexed points.",
+                 x = "They are {.field {own}}, it has {.field {named}}."), call = call)
   }
 }
 

@@ -33,30 +33,31 @@
 #' vecchia_neighbors(locs, m = 5, metric = metric_great_circle(), locs_pred = new)
 #' @export
 vecchia_neighbors <- function(locs, m = 30, metric = metric_euclidean(), locs_pred = NULL,
-                              cond_on = c("obs", "all"), oversample = Inf, threads = NULL, progress = NULL) {
+                              cond_on = c("obs", "all"), oversample = Inf, recall_sample = 0, threads = NULL, progress = NULL) {
   cond_on <- rlang::arg_match(cond_on)
   check_count(m)
   check_oversample(oversample)
+  check_count(recall_sample, min = 0)
   m <- as.integer(m)
   run <- run_settings(threads, progress)
   index <- as_index(locs, if (!missing(metric) || !inherits(locs, "cover_tree")) metric, run, arg = "locs")
-  if (!is.null(locs_pred)) return(prediction_neighbors(index, locs_pred, m, cond_on, oversample, run))
-  search_neighbors(index, resolve_queries(index, predecessors = TRUE), m, oversample, 0, run)
+  if (!is.null(locs_pred)) return(prediction_neighbors(index, locs_pred, m, cond_on, oversample, recall_sample, run))
+  search_neighbors(index, resolve_queries(index, predecessors = TRUE), m, oversample, recall_sample, run)
 }
 
 # Predictions are rows after the observations; with "all" they are indexed among them.
-prediction_neighbors <- function(index, locs_pred, m, cond_on, oversample, run, call = rlang::caller_env()) {
+prediction_neighbors <- function(index, locs_pred, m, cond_on, oversample, recall_sample, run, call = rlang::caller_env()) {
   pred <- as_points(locs_pred, index$metric, arg = "locs_pred", call = call)
   check_columns(pred, index, arg = "locs_pred", call = call)
   check_values(pred, index$metric, arg = "locs_pred", call = call)
   n <- length(index)
   if (cond_on == "obs") {
-    found <- search_neighbors(index, resolve_queries(index, query = pred, run = run), m, oversample, 0, run)
+    found <- search_neighbors(index, resolve_queries(index, query = pred, run = run), m, oversample, recall_sample, run)
   } else {
     both <- joint_index(index, pred, run, call)
     queries <- resolve_queries(both, rows = n + seq_len(nrow(pred)), predecessors = TRUE)
     queries$names <- rownames(pred)
-    found <- search_neighbors(both, queries, m, oversample, 0, run)
+    found <- search_neighbors(both, queries, m, oversample, recall_sample, run)
   }
   attr(found, "predecessors") <- TRUE
   attr(found, "rows") <- NULL
@@ -68,6 +69,7 @@ prediction_neighbors <- function(index, locs_pred, m, cond_on, oversample, run, 
 joint_index <- function(index, pred, run, call) {
   metric <- index$metric
   if (metric$kind == "residual" && is.null(metric$L)) {
+    query_residual(index, pred, run, call) # refuses predictions without a factor
     own <- index$residual
     metric$V <- rbind(t(own$V[seq_len(own$rank), order(index$blocks), drop = FALSE]), attr(pred, "V"))
     metric$p <- c(own$p[order(index$blocks)], attr(pred, "p"))

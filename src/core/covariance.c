@@ -29,7 +29,7 @@ static int value_fits(const ct_covariance *covariance, double value, int c, doub
   const double *scale = covariance->lengthscale;
   if (!isfinite(value)) return 0;
   if (!covariance->lonlat) return fabs(value / scale[c]) <= largest;
-  if (c < 2) return fabs(value) <= (c == 0 ? 360.0 : 90.0) && 1 / scale[0] <= largest;
+  if (c < 2) return fabs(value) <= (c == 0 ? 720.0 : 90.0) && 1 / scale[0] <= largest;
   return fabs(value / scale[c - 1]) <= largest;
 }
 

@@ -16,6 +16,9 @@
 
 enum { RUN = 2048 };
 
+/* With fewer coordinates than this a centre is seen sooner by one thread than two threads are woken. */
+#define WORTH_THREADS 100000
+
 typedef struct {
   const double *x, *centre;
   int n, dim, count; /* count: centres so far */
@@ -118,11 +121,13 @@ static int move(const kmeans *k, double *centre, double *sum, int *size) {
 }
 
 ct_status ct_kmeans(const double *x, int n, int dim, int m, int steps, const double *uniform,
-                    double *centre, int *count, ct_stats *stats, const ct_run *run) {
+                    double *centre, int *count, ct_stats *stats, const ct_run *given) {
+  ct_run few = *given, *run = &few;
   kmeans k = {.x = x, .centre = centre, .n = n, .dim = dim};
   int runs = (n + RUN - 1) / RUN, *size;
   double *sum;
   if (n < 1 || m < 1) return CT_ERR_DOMAIN;
+  if ((double)n * dim < WORTH_THREADS) few.threads = 1;
   CT_NEW(k.sq, &run->arena, n);
   CT_NEW(k.nearest, &run->arena, n);
   CT_NEW(k.run_total, &run->arena, runs);

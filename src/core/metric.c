@@ -122,7 +122,7 @@ static double largest_coordinate(const ct_metric *metric, int dim) {
 
 static int value_fits(const ct_metric *metric, double value, int c, double largest) {
   if (!isfinite(value)) return 0;
-  if (metric->kind == CT_GREAT_CIRCLE) return fabs(value) <= (c == 0 ? 360.0 : 90.0);
+  if (metric->kind == CT_GREAT_CIRCLE) return fabs(value) <= (c == 0 ? 720.0 : 90.0);
   if (metric->kind == CT_ANGULAR || metric->kind == CT_FUNCTION) return 1;
   return fabs(metric->scale ? value / metric->scale[c] : value) <= largest;
 }

@@ -48,6 +48,7 @@ test_that("columns are never recycled", {
   expect_input_error(find_knn(x, c(1, 2), k = 1), "as many columns")
   expect_input_error(vecchia_neighbors(x, locs_pred = matrix(0, 2, 1), m = 1), "as many columns")
   expect_input_error(cover_tree(x, metric_euclidean(scale = c(1, 2, 3))), "scale")
+  expect_input_error(find_knn(cover_tree(quakes[, 1:2]), quakes[1:3, 2:1], k = 1), "order")
 })
 
 test_that("rows, limits, radius and flags are checked", {
@@ -62,7 +63,7 @@ test_that("rows, limits, radius and flags are checked", {
   expect_input_error(find_knn(x, x, k = 1, max_index = -1), "row numbers or 0")
   expect_input_error(find_within(x, radius = -1), "radius")
   expect_input_error(find_within(x, radius = NA), "radius")
-  expect_error(find_within(x), "radius")
+  expect_input_error(find_within(x), "radius")
   expect_input_error(find_knn(x, k = 1, self = NA), "self")
   expect_input_error(find_knn(x, k = 1, progress = "yes"), "progress")
   for (bad in list(0, -2, 1.5, NA, "two")) expect_input_error(find_knn(x, k = 1, threads = bad), "threads")
@@ -80,7 +81,7 @@ test_that("metrics check their parameters", {
 
 test_that("places off the globe are refused", {
   expect_input_error(cover_tree(cbind(0, 91), metric_great_circle()), "latitudes within")
-  expect_input_error(cover_tree(cbind(400, 0), metric_great_circle()), "longitudes within")
+  expect_input_error(cover_tree(cbind(800, 0), metric_great_circle()), "longitudes within")
   expect_input_error(cover_tree(cbind(1, 2, 3), metric_great_circle()), "two columns")
   expect_input_error(cover_tree(rbind(c(1, 1), 0), metric_angular()), "Row 2 is zero")
 })
