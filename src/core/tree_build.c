@@ -22,11 +22,13 @@
  *
  * This gives the invariants of tree.h. Rows: a centre is the lowest of its set. Covering: who stays in a
  * set is within 2^l of its centre. Separation: two centres of one level are more than 2^l apart by
- * construction; and if a was divided off at a higher level than its sibling b, then b was no nearer to a than to
- * their parent, from which b is more than 2^(b's level). Radius: the largest distance of the set,
- * seen when the set is made. Levels that hold no centre are skipped because l follows from r. The rule is that
- * of the nearest-ancestor cover tree of Izbicki and Shelton, Faster cover trees (2015), section 4, applied to whole
- * sets instead of one insertion after the other; separation is that of siblings.
+ * construction; and a later, finer sibling b of a was no nearer to a than to their parent, or it would be a's,
+ * and is more than 2^(b's level) from the parent. Radius: the largest distance of the set, seen when
+ * the set is made. Levels that hold no centre are skipped because l follows from r.
+ *
+ * A row is compared with centres of lower rows only, so the tree of the rows < i is the same whatever
+ * follows them. The rule is close to the nearest-ancestor cover tree of Izbicki and Shelton, Faster cover
+ * trees (2015), applied to whole sets instead of one insertion after the other.
  *
  * Nothing recurses and there is no stack. A set waiting at s is marked by size[s] = -(its length); sets are
  * disjoint runs, and dividing one marks its parts within the same run. So a sweep over the positions
@@ -40,10 +42,11 @@
  * result of the same operations in both cases, so the tree does not depend on the threads. */
 
 enum {
-  CHUNK = 1024, /* distances computed in one call: 8 KB, within the first-level cache */
-  TEAM = 8192,  /* rows worth a parallel region: about 10 us of the cheapest distances */
-  DEAL = 4096,  /* short sets dealt out in a round, at most */
-  MEASURED = 256 /* rows that make distances between centres worth their cost */
+  CHUNK = 1024,      /* distances computed in one call: 8 KB, within the first-level cache */
+  TEAM_LEAST = 2048,
+  TEAM_MOST = 65536, /* limits of team_rows */
+  DEAL = 4096,       /* short sets dealt out in a round, at most */
+  MEASURED = 256     /* rows that make distances between centres worth their cost */
 };
 
 typedef struct {
@@ -60,6 +63,7 @@ typedef struct {
   int *slot;     /* slot[s + j - 1]: next free place of new centre j's part */
   double *half;  /* half[s + j]: half the distance of the newest centre to centre j */
   double slack, absolute;
+  int team_rows; /* a run so long is divided by all threads together */
 } build;
 
 /* A new centre's claim on the rows behind it. */
@@ -72,6 +76,7 @@ typedef struct {
 /* Who divides: the calling thread, alone (pace, team 1) or with a team, or a thread of a region. */
 typedef struct {
   ct_pace *pace; /* NULL within a region */
+  double done;   /* what it reports */
   int team;
   double evaluations;
 } worker;
@@ -159,7 +164,7 @@ static ct_status claim_rows(const build *b, int start, int centre, int j, int en
     c.half = b->half + start;
     w->evaluations += j - 1;
   }
-  if (w->team > 1 && rows >= TEAM) return claim_by_team(b, &c, end, w);
+  if (w->team > 1 && rows >= b->team_rows) return claim_by_team(b, &c, end, w);
   for (int from = centre + 1; from < end; from += CHUNK)
     CT_TRY(claim_chunk(b, &c, from, chunk_count(from, end), &w->evaluations));
   return CT_OK;
@@ -181,7 +186,7 @@ static ct_status choose_centres(const build *b, int start, int end, double reach
     b->centre[start + *centres] = i;
     b->owner[i] = ++*centres;
     CT_TRY(claim_rows(b, start, i, *centres, end, w));
-    if (w->pace) CT_TRY(ct_pace_poll(w->pace, (double)start / b->n));
+    if (w->pace) CT_TRY(ct_pace_poll(w->pace, w->done));
   }
   return CT_OK;
 }
@@ -282,12 +287,12 @@ static ct_status divide(const build *b, int start, worker *w) {
   ct_tree *tree = b->tree;
   int end = start - tree->size[start], centres, kept;
   double far = largest(tree->parent_distance + start, end - start);
-  int level = far > 0 ? ct_level_of(far) : CT_LEVEL_DUPLICATE;
+  int level = far > 0 ? ct_level_of(far, b->distances->bounded) : CT_LEVEL_DUPLICATE;
   if (far == 0 || end - start == 1) {
     settle_leaves(tree, start, end, level);
     return CT_OK;
   }
-  CT_TRY(choose_centres(b, start, end, ct_level_reach(level), &centres, w));
+  CT_TRY(choose_centres(b, start, end, ct_level_reach(level, b->distances->bounded), &centres, w));
   kept = place_parts(b, start, end, centres);
   move_rows(b, start, end);
   settle_centres(b, start, kept, centres, level);
@@ -298,14 +303,27 @@ static ct_status divide(const build *b, int start, worker *w) {
 static ct_status sweep(const build *b, int from, int to, worker *w) {
   const int *size = b->tree->size;
   for (int at = from; at < to;) {
+    w->done = (double)at / b->n;
     if (size[at] > 0) at++;
     else CT_TRY(divide(b, at, w));
   }
   return CT_OK;
 }
 
+/* Rows worth a parallel region: 100 us of distances, by the clock. A region costs 5 to 20 us where processors
+ * are free. These distances are not counted, so that counts do not depend on the threads. */
+static ct_status measure_rows(build *b, const ct_run *run) {
+  double d[CHUNK];
+  int count = b->n < CHUNK ? b->n : CHUNK;
+  double start = run->now();
+  CT_TRY(ct_distances_between(b->distances, 0, b->tree->point, count, d));
+  double rows = 1e-4 * count / (run->now() - start + 1e-9);
+  b->team_rows = rows < TEAM_LEAST ? TEAM_LEAST : rows > TEAM_MOST ? TEAM_MOST : (int)rows;
+  return CT_OK;
+}
+
 /* The first set: row 0 and all others. */
-static ct_status plant(const build *b, worker *w) {
+static ct_status plant(build *b, worker *w, const ct_run *run) {
   ct_tree *tree = b->tree;
   for (int i = 0; i < b->n; i++) {
     tree->point[i] = i;
@@ -313,10 +331,11 @@ static ct_status plant(const build *b, worker *w) {
     b->owner[i] = 0;
   }
   b->nearest[0] = 0;
+  if (w->team > 1) CT_TRY(measure_rows(b, run));
   CT_TRY(claim_rows(b, 0, 0, 0, b->n, w));
   memcpy(tree->parent_distance, b->nearest, (size_t)b->n * sizeof *b->nearest);
   double far = largest(tree->parent_distance, b->n);
-  settle_leaves(tree, 0, 1, far > 0 ? ct_level_of(far) + 1 : 0);
+  settle_leaves(tree, 0, 1, far > 0 ? ct_level_of(far, b->distances->bounded) + 1 : 0);
   tree->radius[0] = far;
   tree->size[0] = b->n;
   mark(tree, 1, b->n - 1);
@@ -342,7 +361,7 @@ static ct_status list_sets(deal *d, int *at, worker *w) {
   while (*at < b->n && d->listed < DEAL) {
     if (size[*at] > 0) {
       ++*at;
-    } else if (-size[*at] >= TEAM) {
+    } else if (-size[*at] >= b->team_rows) {
       CT_TRY(divide(b, *at, w));
     } else {
       d->list[d->listed++] = *at;
@@ -355,7 +374,7 @@ static ct_status list_sets(deal *d, int *at, worker *w) {
 static void finish_set(void *deal_, int i, int thread) {
   deal *d = deal_;
   int start = d->list[i], end = start - d->build->tree->size[start];
-  worker w = {NULL, 1, 0};
+  worker w = {NULL, 0, 1, 0};
   if (d->status[thread] == CT_OK) d->status[thread] = sweep(d->build, start, end, &w);
   d->evaluations[thread] += w.evaluations;
 }
@@ -376,10 +395,9 @@ static ct_status sweep_by_team(const build *b, worker *w, const ct_run *run) {
   deal d;
   CT_TRY(make_deal(&d, b, run));
   for (int at = 1; at < b->n;) {
-    int from = at;
+    w->done = (double)at / b->n;
     CT_TRY(list_sets(&d, &at, w));
-    CT_TRY(ct_rounds_run(finish_set, &d, d.listed, 1, (double)from / b->n,
-                         (double)(at - from) / b->n, run));
+    CT_TRY(ct_rounds_run(finish_set, &d, d.listed, 1, w->done, (double)at / b->n - w->done, run));
     for (int i = 0; i < run->threads; i++) CT_TRY(d.status[i]);
   }
   for (int i = 0; i < run->threads; i++) w->evaluations += d.evaluations[i];
@@ -390,7 +408,7 @@ ct_status ct_tree_build(const ct_distances *distances, const int *rank, ct_tree 
                         const ct_run *run) {
   double start = run->now();
   ct_pace pace = ct_pace_start(run);
-  worker w = {&pace, distances->parallel ? run->threads : 1, 0};
+  worker w = {&pace, 0, distances->parallel ? run->threads : 1, 0};
   build b = {.distances = distances, .rank = rank, .tree = tree, .n = tree->n,
              .nearest = tree->radius, .owner = tree->level,
              .slack = 2 * distances->slack + 4 * DBL_EPSILON,
@@ -402,7 +420,7 @@ ct_status ct_tree_build(const ct_distances *distances, const int *rank, ct_tree 
   CT_NEW(b.sequence, &run->arena, b.n);
   CT_NEW(b.slot, &run->arena, b.n);
   CT_NEW(b.half, &run->arena, b.n);
-  CT_TRY(plant(&b, &w));
+  CT_TRY(plant(&b, &w, run));
   CT_TRY(w.team > 1 ? sweep_by_team(&b, &w, run) : sweep(&b, 1, b.n, &w));
   stats->evaluations += w.evaluations;
   stats->seconds[CT_PHASE_TREE] += run->now() - start;

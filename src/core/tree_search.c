@@ -135,15 +135,16 @@ static int is_known(const ct_searcher *s, int pos) {
   return (pos >= s->low && pos < s->high) || contains(s->plan->tree, pos, s->at);
 }
 
-/* Compares the query with all descendants of a node, for want of room to keep it open. */
+/* Compares the query with all descendants of a node, for want of room to keep it open; but for those
+ * below a child that is an ancestor of the query and looks after its own. */
 static ct_status compare_all(ct_searcher *s, const ct_question *q, int node, ct_answers *answers) {
   const ct_tree *tree = s->plan->tree;
   int row[CT_SEARCH_BATCH], count = 0, end = node + tree->size[node];
   double distance[CT_SEARCH_BATCH];
   for (int pos = node + 1; pos < end;) {
-    int beyond = tree->point[pos] >= q->limit;
-    if (!beyond && !is_known(s, pos)) row[count++] = tree->point[pos];
-    pos += beyond ? tree->size[pos] : 1;
+    int others = tree->point[pos] >= q->limit || contains(tree, pos, s->at);
+    if (!others && !is_known(s, pos)) row[count++] = tree->point[pos];
+    pos += others ? tree->size[pos] : 1;
     if (count < CT_SEARCH_BATCH && pos < end) continue;
     CT_TRY(ask(s, q, row, count, distance));
     offer(q, answers, row, distance, count);
