@@ -62,23 +62,43 @@ CT_INLINE unsigned near_boxes(const double *group, const double *low, const doub
 
 /* ---- scans ---- */
 
-/* In so many dimensions most vectors hold no survivor: a branch past them pays. */
-#define SKIPPING_DIM 6
+/* From this dimension on most vectors hold no survivor, and a branch past them pays. */
+#define HIGH_DIM 6
+
+/* Vectors of points whose keys are summed side by side: in high dimensions as many as registers hold. In
+ * low ones sums are short and several strips are in flight at once anyway; then a long strip would only
+ * hold up the appending. */
+#define HIGH_STRIP (CT_VEC == 512 ? 4 : 8)
+#define LOW_STRIP (CT_FAN / VEC_DOUBLES)
+
+CT_INLINE void strip_keys(const double *x, const double *point, vec *sum, int vecs, ct_key key,
+                          int dim) {
+  for (int v = 0; v < vecs; v++)
+    sum[v] = key_term(vec_sub(vec_load(x + v * VEC_DOUBLES), vec_all(point[0])), key);
+  for (int c = 1; c < dim; c++) {
+    vec side = vec_all(point[c]);
+    for (int v = 0; v < vecs; v++) {
+      vec difference = vec_sub(vec_load(x + c * CT_LEAF + v * VEC_DOUBLES), side);
+      sum[v] = key_sum(sum[v], key_term(difference, key), key);
+    }
+  }
+}
 
 CT_INLINE int scan_leaf(const ct_blocks *blocks, int leaf, const double *point, double bound, int limit,
-                        double *keys, int *slots, ct_key key, int dim) {
+                        double *keys, int *slots, ct_key key, int dim, int high) {
+  const int vecs = high ? HIGH_STRIP : LOW_STRIP, strip = vecs * VEC_DOUBLES;
   const double *x = ct_leaf_at(blocks, leaf);
   int count = 0, first = leaf * CT_LEAF;
-  for (int j = 0; j < CT_LEAF; j += CT_FAN) {
-    vec found[CT_FAN / VEC_DOUBLES];
+  for (int j = 0; j < CT_LEAF; j += strip) {
+    vec found[HIGH_STRIP];
     unsigned bits = 0;
-    for (int v = 0; v < CT_FAN / VEC_DOUBLES; v++) {
-      found[v] = point_keys(x + j + v * VEC_DOUBLES, point, key, dim);
-      bits |= vec_at_most(found[v], bound) << (v * VEC_DOUBLES);
-    }
-    if (dim >= SKIPPING_DIM && !bits) continue;
-    if (limit != INT_MAX) bits &= rows_below(blocks->row + first + j, limit);
-    for (int v = 0; v < CT_FAN / VEC_DOUBLES; v++) {
+    strip_keys(x + j, point, found, vecs, key, dim);
+    for (int v = 0; v < vecs; v++) bits |= vec_at_most(found[v], bound) << (v * VEC_DOUBLES);
+    if (high && !bits) continue;
+    if (limit != INT_MAX)
+      for (int h = 0; h < strip; h += CT_FAN)
+        bits &= rows_below(blocks->row + first + j + h, limit) << h | ~(0xFFu << h);
+    for (int v = 0; v < vecs; v++) {
       unsigned part = bits >> (v * VEC_DOUBLES) & ((1u << VEC_DOUBLES) - 1);
       slotvec slot = slots_from(first + j + v * VEC_DOUBLES);
       count += append(found[v], slot, part, keys + count, slots + count);
@@ -88,9 +108,9 @@ CT_INLINE int scan_leaf(const ct_blocks *blocks, int leaf, const double *point, 
 }
 
 CT_INLINE void scan_one(const ct_blocks *blocks, int leaf, const double *point, ct_candidates *c,
-                        ct_key key, int dim) {
+                        ct_key key, int dim, int high) {
   c->count += scan_leaf(blocks, leaf, point, c->bound, c->limit, c->key + c->count, c->slot + c->count,
-                        key, dim);
+                        key, dim, high);
   c->points += blocks->held[leaf];
 }
 
@@ -100,20 +120,20 @@ CT_INLINE int only_ties(const ct_candidates *c, double key, int row) {
 }
 
 CT_INLINE void scan_list(const ct_blocks *blocks, const ct_leaf_list *list, const double *point,
-                         ct_candidates *c, ct_key key, int dim) {
+                         ct_candidates *c, ct_key key, int dim, int high) {
   const int *first_row = blocks->level[0].first_row;
   double box_key[CT_FAN];
-  for (int g = 0; g * CT_FAN < list->count; g++) {
+  for (int g = 0; g < list->groups; g++) {
     /* all that follows is farther from every query of the block */
     if (list->rest_key[g] > c->bound || only_ties(c, list->rest_key[g], list->rest_row[g])) break;
-    const double *group = list->box + (size_t)g * 2 * (size_t)dim * CT_FAN;
+    const double *group = ct_listed_boxes(list, blocks, g, dim);
     unsigned near = near_boxes(group, point, point, c->bound, box_key, key, dim);
     c->boxes += CT_FAN;
     for (; near; near &= near - 1) {
-      int j = __builtin_ctz(near), leaf = list->leaf[g * CT_FAN + j];
+      int j = __builtin_ctz(near), leaf = ct_listed_leaf(list, g, j);
       /* the bound may have shrunk since the group was tested */
       if (box_key[j] > c->bound || only_ties(c, box_key[j], first_row[leaf])) continue;
-      scan_one(blocks, leaf, point, c, key, dim);
+      scan_one(blocks, leaf, point, c, key, dim, high);
       if (c->count > c->full) c->relieve(c, blocks);
     }
   }
@@ -220,7 +240,9 @@ static void roots(double *value, int count) {
 
 /* ---- the variants ---- */
 
+/* Any dimension means one above those that have kernels of their own. */
 #define DIM(n) (n ? n : blocks->dim)
+#define HIGH(n) (n == 0 || n >= HIGH_DIM)
 
 #define VARIANT(name, kind, n)                                                                        \
   static unsigned near_boxes_##name##n(const ct_blocks *blocks, const double *group,                  \
@@ -231,11 +253,11 @@ static void roots(double *value, int count) {
   }                                                                                                   \
   static void scan_leaf_##name##n(const ct_blocks *blocks, int leaf, const double *point,             \
                                   ct_candidates *candidates) {                                        \
-    scan_one(blocks, leaf, point, candidates, kind, DIM(n));                                          \
+    scan_one(blocks, leaf, point, candidates, kind, DIM(n), HIGH(n));                                          \
   }                                                                                                   \
   static void scan_list_##name##n(const ct_blocks *blocks, const ct_leaf_list *list,                  \
                                   const double *point, ct_candidates *candidates) {                   \
-    scan_list(blocks, list, point, candidates, kind, DIM(n));                                         \
+    scan_list(blocks, list, point, candidates, kind, DIM(n), HIGH(n));                                         \
   }                                                                                                   \
   static double nearest_reach_##name##n(const ct_blocks *blocks, const double *leaf,                  \
                                         const double *reach, const double *point) {                   \

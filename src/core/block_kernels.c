@@ -53,20 +53,19 @@ static int only_ties(const ct_candidates *c, double key, int row) {
 
 static void scan_list(const ct_blocks *blocks, const ct_leaf_list *list, const double *point,
                       ct_candidates *c) {
-  size_t group_size = 2 * (size_t)blocks->dim * CT_FAN;
   double key[CT_FAN];
-  for (int i = 0; i < list->count; i++) {
-    int g = i / CT_FAN, leaf = list->leaf[i];
-    if (i % CT_FAN == 0) {
-      if (list->rest_key[g] > c->bound) break;
-      if (only_ties(c, list->rest_key[g], list->rest_row[g])) break;
-      near_boxes(blocks, list->box + (size_t)g * group_size, point, point, c->bound, key);
-      c->boxes += CT_FAN;
+  for (int g = 0; g < list->groups; g++) {
+    if (list->rest_key[g] > c->bound || only_ties(c, list->rest_key[g], list->rest_row[g])) break;
+    const double *group = ct_listed_boxes(list, blocks, g, blocks->dim);
+    unsigned near = near_boxes(blocks, group, point, point, c->bound, key);
+    c->boxes += CT_FAN;
+    for (int j = 0; near >> j; j++) {
+      if (!(near >> j & 1) || !(key[j] <= c->bound)) continue;
+      int leaf = ct_listed_leaf(list, g, j);
+      if (only_ties(c, key[j], blocks->level[0].first_row[leaf])) continue;
+      scan_leaf(blocks, leaf, point, c);
+      if (c->count > c->full) c->relieve(c, blocks);
     }
-    if (!(key[i % CT_FAN] <= c->bound)) continue;
-    if (only_ties(c, key[i % CT_FAN], blocks->level[0].first_row[leaf])) continue;
-    scan_leaf(blocks, leaf, point, c);
-    if (c->count > c->full) c->relieve(c, blocks);
   }
 }
 

@@ -21,90 +21,108 @@ static int lowest_bit(unsigned bits) {
 }
 
 ct_status ct_leaf_list_make(ct_leaf_list *list, const ct_blocks *blocks, const ct_run *run) {
-  size_t size = ((size_t)blocks->leaves / CT_FAN + 2) * CT_FAN;
-  CT_NEW(list->leaf, &run->arena, size);
-  CT_NEW(list->box, &run->arena, size * 2 * (size_t)blocks->dim);
-  CT_NEW(list->rest_key, &run->arena, size / CT_FAN);
-  CT_NEW(list->rest_row, &run->arena, size / CT_FAN);
-  CT_NEW(list->node, &run->arena, size);
-  CT_NEW(list->next, &run->arena, size);
-  CT_NEW(list->bucket, &run->arena, size);
-  CT_NEW(list->node_key, &run->arena, size);
-  CT_NEW(list->key, &run->arena, size);
+  size_t groups = (size_t)blocks->leaves / CT_FAN + 1;
+  size_t listed = groups < CT_LISTED ? groups : CT_LISTED, leaves = listed * CT_FAN;
+  /* either the leaves of a gathered list, or groups of the index */
+  size_t nodes = groups > leaves ? groups : leaves;
+  CT_NEW(list->leaf, &run->arena, leaves);
+  CT_NEW(list->box, &run->arena, leaves * 2 * (size_t)blocks->dim);
+  CT_NEW(list->rest_key, &run->arena, groups);
+  CT_NEW(list->rest_row, &run->arena, groups);
+  CT_NEW(list->node, &run->arena, nodes);
+  CT_NEW(list->next, &run->arena, nodes);
+  CT_NEW(list->bucket, &run->arena, nodes);
+  CT_NEW(list->node_key, &run->arena, nodes);
+  CT_NEW(list->key, &run->arena, nodes);
   return CT_OK;
 }
 
-/* Walks down from the top, level by level. Leaves the leaves in node[], their keys in node_key[]. */
-static int walk_down(ct_leaf_list *list, const ct_blocks *blocks, const double *low, const double *high,
-                     const ct_walk *walk, long *boxes) {
+static void swap_nodes(ct_leaf_list *list) {
+  int *node = list->node;
+  list->node = list->next;
+  list->next = node;
+}
+
+/* ---- the walk ---- */
+
+/* From the boxes of one level in node[] to those below them. */
+static int descend(ct_leaf_list *list, const ct_blocks *blocks, int level, int count, const double *low,
+                   const double *high, const ct_walk *walk) {
+  const int *first_row = blocks->level[level].first_row;
   double key[CT_FAN];
+  int found = 0;
+  for (int i = 0; i < count; i++) {
+    const double *group = ct_box_group_at(blocks, level, list->node[i]);
+    unsigned near = blocks->kernels.near_boxes(blocks, group, low, high, walk->bound, key);
+    for (; near; near &= near - 1) {
+      int j = lowest_bit(near), box = list->node[i] * CT_FAN + j;
+      if (first_row[box] >= walk->limit) continue;
+      if (key[j] >= walk->tie_key && first_row[box] > walk->tie_row) continue;
+      list->node_key[found] = key[j];
+      list->next[found++] = box;
+    }
+  }
+  swap_nodes(list);
+  return found;
+}
+
+/* Leaves leaves in node[], or groups of them when they would be too many, and their keys in node_key[].
+ * Returns their number; *level: 0 or 1. */
+static int walk_down(ct_leaf_list *list, const ct_blocks *blocks, const double *low, const double *high,
+                     const ct_walk *walk, int *level, long *boxes) {
   int count = 1;
   list->node[0] = 0;
-  for (int level = blocks->levels - 1; level >= 0; level--) {
-    const int *first_row = blocks->level[level].first_row;
-    int found = 0;
-    for (int i = 0; i < count; i++) {
-      const double *group = ct_box_group_at(blocks, level, list->node[i]);
-      unsigned near = blocks->kernels.near_boxes(blocks, group, low, high, walk->bound, key);
-      for (; near; near &= near - 1) {
-        int j = lowest_bit(near), box = list->node[i] * CT_FAN + j;
-        if (first_row[box] >= walk->limit) continue;
-        if (key[j] >= walk->tie_key && first_row[box] > walk->tie_row) continue;
-        list->node_key[found] = key[j];
-        list->next[found++] = box;
-      }
-    }
+  list->node_key[0] = 0;
+  for (*level = blocks->levels; *level > 0 && !(*level == 1 && count > CT_LISTED); --*level) {
     *boxes += (long)count * CT_FAN;
-    count = found;
-    int *other = list->node;
-    list->node = list->next;
-    list->next = other;
+    count = descend(list, blocks, *level - 1, count, low, high, walk);
   }
   return count;
 }
 
-/* Copies the leaves from node[] to leaf[], nearest first. */
-static void sort_by_distance(ct_leaf_list *list, const ct_blocks *blocks) {
-  int start[CLASSES + 1] = {0};
+/* Sorts node[] by distance, near ones first; keys go to key[]. */
+static void sort_by_distance(ct_leaf_list *list, const ct_blocks *blocks, int count) {
+  int start[CLASSES + 1] = {0}, root = blocks->key == CT_KEY_SQUARES;
   double most = 0;
-  for (int i = 0; i < list->count; i++) most = fmax(most, list->node_key[i]);
-  int root = blocks->key == CT_KEY_SQUARES;
+  for (int i = 0; i < count; i++) most = list->node_key[i] > most ? list->node_key[i] : most;
   double scale = most > 0 ? (CLASSES - 1) / (root ? sqrt(most) : most) : 0;
   if (!(scale < DBL_MAX)) scale = 0;
-  for (int i = 0; i < list->count; i++) {
+  for (int i = 0; i < count; i++) {
     double distance = root ? sqrt(list->node_key[i]) : list->node_key[i];
     list->bucket[i] = (int)(distance * scale);
     start[list->bucket[i] + 1]++;
   }
   for (int b = 0; b < CLASSES; b++) start[b + 1] += start[b];
-  for (int i = 0; i < list->count; i++) {
+  for (int i = 0; i < count; i++) {
     int place = start[list->bucket[i]]++;
-    list->leaf[place] = list->node[i];
+    list->next[place] = list->node[i];
     list->key[place] = list->node_key[i];
   }
+  swap_nodes(list);
 }
 
-static void bound_the_rest(ct_leaf_list *list, const ct_blocks *blocks) {
+/* What every group and all behind it have at least; each group has so many of the sorted nodes. */
+static void bound_the_rest(ct_leaf_list *list, const int *first_row, int count, int nodes) {
   double key = INFINITY;
   int row = INT_MAX;
-  for (int i = list->count - 1; i >= 0; i--) {
-    int first = blocks->level[0].first_row[list->leaf[i]];
+  for (int i = count - 1; i >= 0; i--) {
+    int first = first_row[list->node[i]];
     key = list->key[i] < key ? list->key[i] : key;
     row = first < row ? first : row;
-    if (i % CT_FAN == 0) {
-      list->rest_key[i / CT_FAN] = key;
-      list->rest_row[i / CT_FAN] = row;
-    }
+    if (i % nodes) continue;
+    list->rest_key[i / nodes] = key;
+    list->rest_row[i / nodes] = row;
   }
 }
 
-static void gather_boxes(ct_leaf_list *list, const ct_blocks *blocks) {
-  int sides = 2 * blocks->dim, padded = (list->count + CT_FAN - 1) / CT_FAN * CT_FAN;
-  for (int i = 0; i < padded; i++) {
+static void gather_boxes(ct_leaf_list *list, const ct_blocks *blocks, int count) {
+  int sides = 2 * blocks->dim;
+  for (int i = 0; i < list->groups * CT_FAN; i++) {
     double *to = list->box + (size_t)(i / CT_FAN) * (size_t)sides * CT_FAN + i % CT_FAN;
-    if (i < list->count) {
-      int leaf = list->leaf[i];
+    if (i < count) {
+      int leaf = list->node[i];
       const double *from = ct_box_group_at(blocks, 0, leaf / CT_FAN) + leaf % CT_FAN;
+      list->leaf[i] = leaf;
       for (int s = 0; s < sides; s++) to[s * CT_FAN] = from[s * CT_FAN];
     } else {
       for (int s = 0; s < sides; s++) to[s * CT_FAN] = s < blocks->dim ? INFINITY : -INFINITY;
@@ -115,51 +133,66 @@ static void gather_boxes(ct_leaf_list *list, const ct_blocks *blocks) {
 long ct_leaf_list_fill(ct_leaf_list *list, const ct_blocks *blocks, const double *low,
                        const double *high, const ct_walk *walk) {
   long boxes = 0;
-  list->count = walk_down(list, blocks, low, high, walk, &boxes);
-  sort_by_distance(list, blocks);
-  bound_the_rest(list, blocks);
-  gather_boxes(list, blocks);
+  int level, count = walk_down(list, blocks, low, high, walk, &level, &boxes);
+  list->gathered = level == 0;
+  list->groups = level == 0 ? (count + CT_FAN - 1) / CT_FAN : count;
+  sort_by_distance(list, blocks, count);
+  bound_the_rest(list, blocks->level[level].first_row, count, level == 0 ? CT_FAN : 1);
+  if (list->gathered) gather_boxes(list, blocks, count);
   return boxes;
 }
 
-/* Groups that wait for their turn: at most all but one of those below every group on the way down. */
+/* ---- the nearest leaf ---- */
+
+typedef struct {
+  double key;
+  int level, group; /* boxes of this level and group are to be looked at */
+} step;
+
+/* Steps that wait for their turn: on every level at most all boxes of a group but the nearest. */
 #define WAITING (CT_BOX_LEVELS * CT_FAN)
 
-/* Depth first, the nearest box of a group before its others; boxes that are no nearer than the leaf found
- * are left out. A point of the index is in its leaf's box, so hardly more than the way down is walked. */
-int ct_nearest_leaf(const ct_blocks *blocks, const double *point, int limit) {
-  struct {
-    double key;
-    int level, group;
-  } waiting[WAITING], next = {0, blocks->levels - 1, 0};
-  double least = DBL_MAX, key[CT_FAN];
-  int leaf = 0, count = 0;
-  for (;;) {
-    const double *group = ct_box_group_at(blocks, next.level, next.group);
-    const int *first_row = blocks->level[next.level].first_row + (size_t)next.group * CT_FAN;
-    unsigned near = blocks->kernels.near_boxes(blocks, group, point, point, least, key);
-    int nearest = count;
-    for (; near; near &= near - 1) {
-      int j = lowest_bit(near), box = next.group * CT_FAN + j;
-      if (first_row[j] >= limit || !(key[j] < least)) continue;
-      if (next.level == 0) {
-        least = key[j], leaf = box;
-        continue;
-      }
-      waiting[count].key = key[j];
-      waiting[count].level = next.level - 1;
-      waiting[count].group = box;
-      if (key[j] < waiting[nearest].key) nearest = count;
-      count++;
-    }
-    if (nearest < count) {
-      next = waiting[nearest];
-      waiting[nearest] = waiting[--count];
+typedef struct {
+  step waiting[WAITING];
+  int count;
+  double least; /* key of the nearest leaf so far */
+  int leaf;
+} descent;
+
+/* Looks at one group. Boxes that may hold a nearer leaf wait, the nearest of them on top. */
+static void look_at_group(descent *d, const ct_blocks *blocks, step at, const double *point, int limit) {
+  const double *group = ct_box_group_at(blocks, at.level, at.group);
+  const int *first_row = blocks->level[at.level].first_row + (size_t)at.group * CT_FAN;
+  double key[CT_FAN];
+  int bottom = d->count;
+  unsigned near = blocks->kernels.near_boxes(blocks, group, point, point, d->least, key);
+  for (; near; near &= near - 1) {
+    int j = lowest_bit(near), box = at.group * CT_FAN + j;
+    if (first_row[j] >= limit || !(key[j] < d->least)) continue;
+    if (at.level == 0) {
+      d->least = key[j];
+      d->leaf = box;
       continue;
     }
-    do {
-      if (count == 0) return leaf;
-      next = waiting[--count];
-    } while (!(next.key < least));
+    step next = {key[j], at.level - 1, box};
+    int top = d->count++;
+    d->waiting[top] = next;
+    if (top > bottom && !(key[j] < d->waiting[top - 1].key)) {
+      d->waiting[top] = d->waiting[top - 1];
+      d->waiting[top - 1] = next;
+    }
   }
+}
+
+int ct_nearest_leaf(const ct_blocks *blocks, const double *point, int limit) {
+  descent d;
+  d.count = 1;
+  d.waiting[0] = (step){0, blocks->levels - 1, 0};
+  d.least = DBL_MAX;
+  d.leaf = 0;
+  while (d.count) {
+    step next = d.waiting[--d.count];
+    if (next.key < d.least) look_at_group(&d, blocks, next, point, limit);
+  }
+  return d.leaf;
 }
