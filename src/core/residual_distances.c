@@ -74,6 +74,7 @@ ct_status ct_distances_of_residual(const ct_residual *index, const ct_residual *
                               .to = to,
                               .self = f,
                               .parallel = 1,
+                              .bounded = 1,
                               .slack = 2 * DBL_EPSILON,
                               .absolute_slack = fmin(sqrt(error), 1)};
   return CT_OK;

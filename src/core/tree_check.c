@@ -131,6 +131,10 @@ static ct_status check_descendants(check *c, int node, int *stop) {
   return CT_OK;
 }
 
+static double reach(const check *c, int level) {
+  return ct_level_reach(level, c->distances->bounded);
+}
+
 /* Whether a level fits the distance to the parent. */
 static int level_broken(check *c, int node) {
   const ct_tree *t = c->tree;
@@ -138,9 +142,9 @@ static int level_broken(check *c, int node) {
   int level = t->level[node];
   if (level == CT_LEVEL_DUPLICATE)
     return d > 2 * c->distances->absolute_slack ? broken(c, node, "duplicates are at distance 0 of their parent") : 0;
-  if (d > ct_level_reach(level + 1) + give || d > ct_level_reach(t->level[c->parent[node]]) + give)
+  if (d > reach(c, level + 1) + give || d > reach(c, t->level[c->parent[node]]) + give)
     return broken(c, node, "children lie within the reach of their level");
-  if (d <= ct_level_reach(level) - give)
+  if (d <= reach(c, level) - give)
     return broken(c, node, "children are farther from their parent than the level below reaches");
   return 0;
 }
@@ -152,7 +156,7 @@ static int sibling_broken(check *c, int a, int b, double d) {
   int low = t->level[a] < t->level[b] ? a : b, high = low == a ? b : a;
   if (t->level[low] == CT_LEVEL_DUPLICATE) return 0;
   if (t->level[low] < t->level[high] && t->point[low] < t->point[high]) return 0;
-  if (d > ct_level_reach(t->level[low]) - tolerance(c, d)) return 0;
+  if (d > reach(c, t->level[low]) - tolerance(c, d)) return 0;
   return broken(c, b, "siblings are farther apart than the level below reaches");
 }
 
