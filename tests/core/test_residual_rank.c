@@ -25,7 +25,7 @@ static void make_points(test_residual *r, int which, int n, int rank, int coarse
   double used;
   int pair[2];
   ct_stats stats = {0};
-  for (int j = 0; j < 2 * rank; j++) u[j] = coarse ? r->x[j] : 4 * test_uniform(&random);
+  for (int j = 0; j < 2 * rank; j++) u[j] = coarse ? r->x[j % (2 * n)] : 4 * test_uniform(&random);
   if (rank)
     CHECK(ct_factor_cholesky(&r->covariance, u, rank, 2, -1, L, &used, pair, &stats, run) == CT_OK);
   CHECK(test_residual_factor(r, u, L, run) == CT_OK);
