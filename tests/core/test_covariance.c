@@ -121,8 +121,8 @@ static void test_check_values(void) {
   check_fault(&k, 1, -1e160, 3, 1);
   check_fault(&k, 1, 2, 1e160, 2);
   k.lonlat = 1;
-  check_fault(&k, 360, -90, 1e9, -1);
-  check_fault(&k, 361, 0, 0, 0);
+  check_fault(&k, 720, -90, 1e9, -1);
+  check_fault(&k, 721, 0, 0, 0);
   check_fault(&k, 0, 91, 0, 1);
   check_fault(&k, 0, 0, -INFINITY, 2);
   scale[0] = 1e-170;
