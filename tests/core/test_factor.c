@@ -207,6 +207,17 @@ static void test_jitter(void) {
   free_problem(&a);
 }
 
+/* A pivot of 2^-52, positive by rounding alone, is none. */
+static void test_small_pivot(void) {
+  problem a = new_problem(1, 2, 1, 1, 1, 3);
+  double used = -1;
+  int pair[2];
+  a.u[0] = 0, a.u[1] = 1.5e-8;
+  CHECK(1 - covariance(&a, a.u, a.u + 1) == DBL_EPSILON / 2);
+  CHECK(do_cholesky(&a, -1, &used, pair, ct_simd_best()) == CT_OK && used == 1e-10);
+  free_problem(&a);
+}
+
 /* Everything in one place: rank one, saved by the ladder, and points at inducing points explained. */
 static void test_rank_one(void) {
   problem a = new_problem(1, 30, 5, 3, 1e9, 4);
@@ -273,6 +284,7 @@ int main(void) {
   test_accuracy(3, 60, 5, 0.3, 1e-11);
   test_accuracy(12, 50, 2, 0.3, 1e-11);
   test_jitter();
+  test_small_pivot();
   test_rank_one();
   test_exhausted();
   test_failures();

@@ -209,6 +209,26 @@ static void check_within(const ct_residual *index, const ct_residual_queries *qu
   free(count), free(offset), free(all), free(id), free(dist);
 }
 
+/* Radii that are distances, and the next smaller numbers: answers at the very edge. */
+static void test_edges(int which, int rank) {
+  enum { N = 60 };
+  test_host host;
+  test_residual r;
+  test_host_start(&host);
+  ct_run run = test_run(&host, 1, ct_simd_best());
+  make_points(&r, which, N, rank, 0, 8, &run);
+  ct_residual_queries queries = {NULL, NULL, N, NULL, 0};
+  for (int i = 0; i < 40; i++) {
+    asker a = asker_of(&r.residual, &queries, i);
+    double d = distance(&r.residual, &a, (i * 7 + 1) % N);
+    test_host_reset(&host);
+    check_within(&r.residual, &queries, d, &run);
+    check_within(&r.residual, &queries, nextafter(d, 0), &run);
+  }
+  test_residual_free(&r);
+  test_host_end(&host);
+}
+
 static void test_within(int which, int n, int rank, int coarse, int way) {
   static const double radius[] = {0, 1e-3, 0.2, 0.6, 0.95, 1, 2};
   test_host host;
@@ -310,6 +330,9 @@ int main(void) {
       test_within(2, 60, 0, coarse, way);
       test_within(9, 300, 25, coarse, way); /* compact support: most pairs at distance 1 */
     }
+  test_edges(1, 20);
+  test_edges(3, 9);
+  test_edges(0, 0);
   test_failures();
   return check_report();
 }
