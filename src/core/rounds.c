@@ -18,7 +18,7 @@ static int thread_number(void) {
 
 static void do_round(ct_round_item work, void *task, int from, int to, int chunk, const ct_run *run) {
   (void)run, (void)chunk;
-#pragma omp parallel for num_threads(run->threads) schedule(dynamic, chunk) if (to - from > chunk)
+#pragma omp parallel for num_threads(run->threads) schedule(dynamic, chunk) if (to - from > 1)
   for (int item = from; item < to; item++) work(task, item, thread_number());
 }
 
@@ -28,13 +28,19 @@ static double next_size(double size, double seconds) {
   return size * growth;
 }
 
+/* A short round is dealt in smaller runs, so that every thread gets some of it. */
+static int share_of(int items, int chunk, int threads) {
+  int fair = items / (4 * threads);
+  return fair < 1 ? 1 : fair < chunk ? fair : chunk;
+}
+
 ct_status ct_rounds_run(ct_round_item work, void *task, int count, int chunk, double done, double share,
                         const ct_run *run) {
-  double smallest = (double)chunk * run->threads, size = 4 * smallest;
+  double smallest = run->threads, size = smallest; /* items may be dear: begin with one a thread */
   for (int from = 0; from < count;) {
     double start = run->now();
     int to = size < count - from ? from + (int)size : count;
-    do_round(work, task, from, to, chunk, run);
+    do_round(work, task, from, to, share_of(to - from, chunk, run->threads), run);
     if (run->poll(run->owner, done + share * to / count)) return CT_ERR_INTERRUPTED;
     size = next_size(to - from, run->now() - start);
     if (size < smallest) size = smallest;

@@ -27,7 +27,7 @@ test_that("an interrupt stops a search in half a second and the next call is rig
   script <- withr::local_tempfile(fileext = ".R")
   writeLines(c(
     "library(covertree)",
-    "set.seed(1); x <- matrix(rnorm(4e5), ncol = 20)",
+    "set.seed(1); x <- matrix(rnorm(3e6), ncol = 20)",
     "small <- x[1:2000, ]; truth <- find_knn(small, k = 3, threads = 1)$index",
     "for (i in 1:2) {",
     "  me <- Sys.getpid(); sent <- tempfile()",
@@ -41,7 +41,7 @@ test_that("an interrupt stops a search in half a second and the next call is rig
   ), script)
   out <- system2(file.path(R.home("bin"), "Rscript"), script, stdout = TRUE, stderr = TRUE,
                  env = paste0("R_LIBS=", paste(.libPaths(), collapse = ":")))
-  expect_identical(utils::tail(out, 1), "sound")
+  expect_identical(utils::tail(out, 1), "sound", info = paste(out, collapse = "\n"))
 })
 
 test_that("the random seed is left alone", {
