@@ -11,6 +11,7 @@ test_that("sets larger than the data are padded", {
 
 test_that("the array is GpGp's on data without ties", {
   skip_if_not_installed("GpGp")
+  skip_if_not_installed("fields") # which GpGp's brute force needs
   set.seed(21)
   locs <- matrix(runif(1000), ncol = 2)
   expect_identical(as_NNarray(vecchia_neighbors(locs, m = 12)), GpGp::find_ordered_nn_brute(locs, 12), ignore_attr = TRUE)
@@ -18,6 +19,7 @@ test_that("the array is GpGp's on data without ties", {
 
 test_that("GpGp fits with the array as it is", {
   skip_if_not_installed("GpGp")
+  skip_if_not_installed("fields") # which GpGp's brute force needs
   set.seed(22)
   locs <- matrix(runif(400), ncol = 2)
   y <- rnorm(200)
