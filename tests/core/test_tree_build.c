@@ -12,6 +12,10 @@ static double distance_of(const ct_distances *distances, int a, int b) {
   return d;
 }
 
+static double reach(const ct_distances *d, int level) {
+  return d->bounded ? ct_level_reach(level, 1) : ldexp(1, level);
+}
+
 static void check_node(const ct_tree *t, const ct_distances *d, const int *parent, int i) {
   double radius = 0, far = t->parent_distance[i];
   for (int j = i + 1; j < i + t->size[i]; j++) {
@@ -25,15 +29,15 @@ static void check_node(const ct_tree *t, const ct_distances *d, const int *paren
   }
   CHECK(far == distance_of(d, t->point[parent[i]], t->point[i]));
   CHECK(t->level[i] < t->level[parent[i]]);
-  CHECK(far <= ldexp(1, t->level[i] + 1) && far <= ldexp(1, t->level[parent[i]]));
-  CHECK(far > ldexp(1, t->level[i]) || (far == 0 && t->level[i] == CT_LEVEL_DUPLICATE));
+  CHECK(far <= reach(d, t->level[i] + 1) && far <= reach(d, t->level[parent[i]]));
+  CHECK(far > reach(d, t->level[i]) || (far == 0 && t->level[i] == CT_LEVEL_DUPLICATE));
 }
 
 static void check_siblings(const ct_tree *t, const ct_distances *d, const int *parent, int i) {
   for (int j = i + t->size[i]; j < parent[i] + t->size[parent[i]]; j += t->size[j]) {
     int finer = t->level[i] < t->level[j];
     if (t->level[i] != CT_LEVEL_DUPLICATE && (!finer || t->point[i] > t->point[j]))
-      CHECK(distance_of(d, t->point[i], t->point[j]) > ldexp(1, t->level[i]));
+      CHECK(distance_of(d, t->point[i], t->point[j]) > reach(d, t->level[i]));
     CHECK(t->level[i] <= t->level[j]);
     if (t->level[j] == CT_LEVEL_DUPLICATE) CHECK(t->point[i] < t->point[j]);
   }
@@ -124,6 +128,7 @@ static void test_tables(void) {
   for (int kind = 0; kind < TABLES; kind++) {
     table_metric table = {.d = table_fill(kind, N, 11), .n = N};
     ct_distances distances = table_distances(&table);
+    distances.bounded = kind == NEAR_ONE;
     check_tree(&distances, NULL, N, 1);
     CHECK(!table.misused);
     free((double *)table.d);
@@ -306,18 +311,39 @@ static void test_nonsense(void) {
 }
 
 static void test_levels(void) {
-  CHECK(ct_level_of(1) == -1 && ct_level_of(2) == 0 && ct_level_of(1.5) == 0);
-  CHECK(ct_level_of(nextafter(1, 2)) == 0 && ct_level_of(nextafter(1, 0)) == -1);
+  CHECK(ct_level_of(1, 0) == -1 && ct_level_of(2, 0) == 0 && ct_level_of(1.5, 0) == 0);
+  CHECK(ct_level_of(nextafter(1, 2), 0) == 0 && ct_level_of(nextafter(1, 0), 0) == -1);
   for (int e = -1074; e <= 1023; e++) {
-    CHECK(ct_level_of(ldexp(1, e)) == e - 1);
-    if (e > -1074) CHECK(ct_level_of(ldexp(1.5, e)) == e);
+    CHECK(ct_level_of(ldexp(1, e), 0) == e - 1);
+    if (e > -1074) CHECK(ct_level_of(ldexp(1.5, e), 0) == e);
   }
-  CHECK(ct_level_reach(-1075) == 0 && ct_level_reach(1024) == INFINITY && ct_level_reach(3) == 8);
-  CHECK(ct_level_reach(CT_LEVEL_DUPLICATE) == 0);
+  CHECK(ct_level_reach(-1075, 0) == 0 && ct_level_reach(1024, 0) == INFINITY);
+  CHECK(ct_level_reach(3, 0) == 8 && ct_level_reach(CT_LEVEL_DUPLICATE, 0) == 0);
+}
+
+/* Bounded distances: reach(l) < d <= reach(l + 1) at and around every reach, and in between. */
+static void check_bounded_level(double d) {
+  int level = ct_level_of(d, 1);
+  CHECK(ct_level_reach(level, 1) < d && d <= ct_level_reach(level + 1, 1));
+}
+
+static void test_bounded_levels(void) {
+  test_random random = {8};
+  for (int level = -1074; level < CT_LEVEL_WHOLE; level++) {
+    double reach = ct_level_reach(level, 1);
+    CHECK(reach < ct_level_reach(level + 1, 1));
+    check_bounded_level(reach);
+    check_bounded_level(nextafter(reach, 1));
+    if (level > -1074) check_bounded_level(nextafter(reach, 0));
+  }
+  for (int i = 0; i < 1000; i++) check_bounded_level(test_uniform(&random));
+  CHECK(ct_level_reach(CT_LEVEL_WHOLE, 1) == 1 && ct_level_reach(2000, 1) == 1);
+  CHECK(ct_level_of(5e-324, 1) == ct_level_of(5e-324, 0) && ct_level_of(1e-20, 1) == ct_level_of(1e-20, 0));
 }
 
 int main(void) {
   test_levels();
+  test_bounded_levels();
   test_small();
   test_long();
   test_tables();

@@ -97,7 +97,7 @@ static inline ct_status table_to(const void *self, int q, const int *rows, int c
 }
 
 static inline ct_distances table_distances(table_metric *table) {
-  ct_distances distances = {table_between, table_to, table, 0, 1e-15, 0};
+  ct_distances distances = {.between = table_between, .to = table_to, .self = table, .slack = 1e-15};
   table->calls = table->misused = 0;
   table->fail_at = -1;
   table->status = CT_OK;
@@ -105,8 +105,8 @@ static inline ct_distances table_distances(table_metric *table) {
 }
 
 /* Tables: 0 and 1; Hamming distances of random words; random lengths within [1, 2], a metric without geometry;
- * the sum of two lengths of legs, a star. */
-enum { DISCRETE, HAMMING, ALL_ALIKE, STAR, TABLES };
+ * the sum of two lengths of legs, a star; the square root of 1 - exp(-h) on a line, as of a correlation. */
+enum { DISCRETE, HAMMING, ALL_ALIKE, STAR, NEAR_ONE, TABLES };
 
 static inline double *table_fill(int kind, int n, uint64_t seed) {
   test_random random = {seed};
@@ -121,6 +121,7 @@ static inline double *table_fill(int kind, int n, uint64_t seed) {
     for (int j = 0; j <= i; j++) {
       double value = i == j ? 0 : 1;
       if (kind == ALL_ALIKE && i != j) value = 1 + test_uniform(&random);
+      if (kind == NEAR_ONE) value = sqrt(1 - exp(-fabs((double)(int)word[i] - (int)word[j]) / 100));
       if (kind == STAR && i != j) value = leg[i] + leg[j];
       if (kind == HAMMING) {
         value = 0;
