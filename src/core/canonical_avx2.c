@@ -25,7 +25,8 @@
 #include "canonical_covariance.h"
 #include "canonical_products.h"
 
-const ct_canonical_kernels ct_canonical_avx2 = {covariance, dots, PANEL, STRIP, squares, eliminate, solve};
+const ct_canonical_kernels ct_canonical_avx2 = {covariance, dots,      PANEL, STRIP,
+                                             squares,    eliminate, solve};
 
 #if defined(__clang__)
 #pragma clang attribute pop

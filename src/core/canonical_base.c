@@ -1,5 +1,5 @@
-/* The canonical kernels on 128-bit vectors (SSE2, NEON, or whatever the compiler makes of them), and
- * the choice among all. */
+/* The canonical kernels on 128-bit vectors (SSE2, NEON, or whatever the compiler makes of them),
+ * and the choice among all. */
 
 #include "canonical.h"
 
@@ -27,7 +27,8 @@
 #include "canonical_covariance.h"
 #include "canonical_products.h"
 
-static const ct_canonical_kernels base = {covariance, dots, PANEL, STRIP, squares, eliminate, solve};
+static const ct_canonical_kernels base = {covariance, dots,      PANEL, STRIP,
+                                          squares,    eliminate, solve};
 
 #if CT_SIMD_X86
 extern const ct_canonical_kernels ct_canonical_avx2, ct_canonical_avx512;

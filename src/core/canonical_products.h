@@ -9,9 +9,9 @@ CT_INLINE double sum_of_lanes(const double *l) {
   return ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]));
 }
 
-/* DOT_ROWS rows at once: enough independent chains of sums to hide the latency of an addition. The rows
- * that come next are fetched meanwhile, every other line, its neighbour following by itself: 1.3 times faster
- * for rows strewn over the main memory, 5 % slower for rows in the cache. */
+/* DOT_ROWS rows at once: enough independent chains of sums to hide the latency of an addition. The
+ * rows that come next are fetched meanwhile, every other line, its neighbour following by itself:
+ * 1.3 times faster for rows strewn over the main memory, 5 % slower for rows in the cache. */
 CT_INLINE void dots_of_some(const double *a, const double *const *row, const double *const *next,
                             int stride, double *out) {
   vec sum[DOT_ROWS][DOT_VECTORS];

@@ -48,8 +48,9 @@ ct_status ct_covariance_check(const ct_covariance *covariance, const ct_points *
 
 /* ---- the general Matern ---- */
 
-/* The correlation 2 / Gamma(nu) (s/2)^nu K_nu(s) for small s and large nu, by the ascending series of
- * K_nu: sum of (s^2/4)^k / (k! (1-nu) .. (k-nu)); what belongs to I_nu is smaller by (s/2)^(2 nu). */
+/* The correlation 2 / Gamma(nu) (s/2)^nu K_nu(s) for small s and large nu, by the ascending series
+ * of K_nu: the sum of (s^2/4)^k / (k! (1-nu) .. (k-nu)). What belongs to I_nu is smaller by
+ * (s/2)^(2 nu). */
 static double matern_series(double s, double nu) {
   double term = 1, sum = 1, quarter = 0.25 * s * s;
   for (int k = 1; k < nu && fabs(term) > DBL_EPSILON / 4; k++) {
@@ -60,8 +61,8 @@ static double matern_series(double s, double nu) {
 }
 
 /* K_nu(s) overflows where Gamma(nu)/2 (2/s)^nu does: there the series is exact to rounding, its
- * neglected part below e^-1000 and s^2/4 below nu. exp(s) K_nu(s) is about sqrt(pi / (2 s)) for large s, so
- * the product vanishes with (s/2)^nu exp(-s). */
+ * neglected part below e^-1000 and s^2/4 below nu. exp(s) K_nu(s) is about sqrt(pi / (2 s)) for
+ * large s, so the product vanishes with (s/2)^nu exp(-s). */
 static double matern(const ct_covariance *covariance, double sq, double log_gamma, double *work) {
   double nu = covariance->shape, s = sqrt(2 * nu) * sqrt(sq), log_half = log(0.5 * s);
   if (s > 1e4) return 0;
@@ -80,18 +81,23 @@ static void matern_many(const ct_covariance *covariance, const double *sq, int c
   }
 }
 
-/* Errors in units of u = 2^-53, h the distance, c the correlation.
+/* Errors in units of u = 2^-53, where h is the distance and c(h) the correlation:
  *
- * The squared distance: two roundings a square's argument counts twice, one the square, dim - 1 the sum:
- * (dim + 2) u relative; half of that and the root's in h: d = (dim/2 + 2) u. Its effect is |h c'(h)| d:
- * at most 0.37 d for the exponential, 0.74 d for the Gaussian, which bounds the Materns, 0.74 d for
- * the powered exponential, 0.75 d for the Wendland functions (h (1-h)^n times polynomials, by maximising).
- * s = sqrt(2 nu) h adds two roundings, that is 1.5 u. exp: 2.2 u (canonical_exp.h).
- * The polynomials have at most six operations on terms of one sign, 6 u; a power (1-h)^6 at most 6 + 5,
- * one for each factor and one for each product, with its polynomial of five and the last product 17 u.
- * Powered: w = h^shape = exp(y), y = shape/2 log(h^2) within 6 u |y|, so w within (6 |log w| + 2.2) u, and
- * w |log w| exp(-w) <= 0.3: 2.7 u. General Matern: pow, exp, tgamma and five products, 12 u.
- * The product with the variance: 1 u. Together below 0.4 dim + 21. */
+ *   h        each square has one rounding before, which counts twice, and one after; the sum has
+ *            dim - 1: (dim + 2) relative, half of that in h, which rounds itself: d = dim / 2 + 2
+ *   c(h)     feels it as |h c'(h)| d, which is at most 0.37 d for the exponential, 0.74 d for the
+ *            Gaussian, which bounds the Materns and the powered exponential, 0.75 d for Wendland's
+ *   s        sqrt(2 nu) h has two roundings more: 1.5
+ *   exp      2.2 (canonical_exp.h)
+ *   Matern   at most six operations on terms of one sign, 6
+ *   Wendland (1 - h)^6 one for each factor and one for each product, its polynomial five, the
+ *            last product one: 17
+ *   powered  w = h^shape = exp(y), y = shape / 2 log(h^2), has 6 |log w| + 2.2 relative; and
+ *            w |log w| exp(-w) <= 0.3, w exp(-w) <= 0.37: 2.7
+ *   nu       pow, exp, tgamma and five products, 12, beside the Bessel function
+ *   variance 1
+ *
+ * Together below 0.4 dim + 21. */
 double ct_covariance_error(const ct_covariance *covariance, int dim) {
   double bessel = covariance->kind == CT_COV_MATERN ? CT_BESSEL_ERROR : 0;
   return (24 + 0.5 * dim) * (DBL_EPSILON / 2) + bessel;

@@ -5,10 +5,10 @@
 #include "simd.h"
 #include "status.h"
 
-/* Stationary covariances k(a, b) = variance * c(h), h = the Euclidean distance of the two points after
- * embedding: every column divided by its lengthscale; with lonlat the first two columns, in degrees,
- * become a unit vector (three coordinates, so h uses the chord) divided by the first lengthscale, and
- * further columns follow, divided by their own.
+/* Stationary covariances k(a, b) = variance * c(h), h = the Euclidean distance of the two points
+ * after embedding: every column divided by its lengthscale; with lonlat the first two columns, in
+ * degrees, become a unit vector (three coordinates, so h uses the chord) divided by the first
+ * lengthscale, and further columns follow, divided by their own.
  *
  *   exponential  exp(-h)
  *   gaussian     exp(-h^2 / 2)
@@ -30,9 +30,9 @@ typedef enum {
 typedef struct {
   ct_covariance_kind kind;
   double variance;           /* within 1e-100 .. 1e100 */
-  double nugget;             /* >= 0, absolute; not part of k(a, b): callers add it where they want it */
+  double nugget;             /* >= 0, absolute; not part of k(a, b): callers add it */
   double shape;              /* nu <= CT_MATERN_NU_MAX, power or q */
-  const double *lengthscale; /* one per column; with lonlat one for the sphere, one per further column */
+  const double *lengthscale; /* one per column; with lonlat one for the first two */
   int lonlat;
   /* exp(s) K_nu(s) for the general Matern, s > 0, with a relative error of at most CT_BESSEL_ERROR:
    * the core has no Bessel function of its own. It is never asked where K overflows. work holds
@@ -41,7 +41,7 @@ typedef struct {
   int work_size;
 } ct_covariance;
 
-/* Beyond it the Gamma function overflows soon, and the covariance is the Gaussian's to three digits. */
+/* Beyond it the Gamma function overflows soon, and the covariance is almost the Gaussian's. */
 #define CT_MATERN_NU_MAX 100
 
 #define CT_BESSEL_ERROR 1e-13
@@ -58,9 +58,9 @@ int ct_covariance_dim(const ct_covariance *covariance, int dim);
 void ct_covariance_embed(const ct_covariance *covariance, const ct_points *points, int i,
                          double *embedded);
 
-/* k of count squared embedded distances, by canonical arithmetic: fixed operations, the same bits for
- * every simd and compiler (but for the Bessel function), never above the variance, never NaN. sq and
- * out may be the same array. work: see bessel_k_scaled. Thread-safe. */
+/* k of count squared embedded distances, by canonical arithmetic: fixed operations, the same bits
+ * for every simd and compiler (but for the Bessel function), never above the variance, never NaN.
+ * sq and out may be the same array. work: see bessel_k_scaled. Thread-safe. */
 void ct_covariance_many(const ct_covariance *covariance, const double *sq, int count, double *out,
                         double *work, ct_simd simd);
 

@@ -2,12 +2,13 @@
  *
  *   V_ij = (k(x_i, u_j) - sum over q < j of V_iq L_jq) / L_jj,
  *
- * row by row; the Cholesky factor is V of the inducing points themselves, but for its diagonal, the root
- * of what is left of k(u_i, u_i). Each entry starts as the covariance and loses one product after the other,
- * q = 0, 1, ..: so its bits depend on nothing but its own row and L, however the work is cut.
+ * row by row; the Cholesky factor is V of the inducing points themselves, but for its diagonal, the
+ * root of what is left of k(u_i, u_i). Each entry starts as the covariance and loses one product
+ * after the other, q = 0, 1, ..: so its bits depend on nothing but its own row and L, however the
+ * work is cut.
  *
- * The cut: a panel of points lies side by side in vector lanes, W[j][i] = V_ij, and a strip of rows of L
- * runs through all columns known so far while its tile of entries stays in registers. */
+ * The cut: a panel of points lies side by side in vector lanes, W[j][i] = V_ij, and a strip of rows
+ * of L runs through all columns known so far while its tile of entries stays in registers. */
 
 #include "canonical.h"
 
@@ -37,8 +38,8 @@ static size_t lines_before(const factor *f, int first) {
   return s * (s + 1) / 2 * strip * strip;
 }
 
-static ct_status factor_new(factor *f, const ct_covariance *covariance, const double *u, int m, int dim,
-                            int threads, const ct_run *run) {
+static ct_status factor_new(factor *f, const ct_covariance *covariance, const double *u, int m,
+                            int dim, int threads, const ct_run *run) {
   const ct_canonical_kernels *kernels = ct_canonical_kernels_of(run->simd);
   int strip = kernels->strip, rows = (m + kernels->panel - 1) / kernels->panel * kernels->panel;
   *f = (factor){.kernels = kernels, .covariance = covariance, .u = u, .m = m, .dim = dim,
@@ -51,8 +52,8 @@ static ct_status factor_new(factor *f, const ct_covariance *covariance, const do
   return CT_OK;
 }
 
-/* Fills W with the covariances of count points, a row of x each, and the inducing points; lanes without
- * a point repeat the last one, rows without an inducing point are 0. */
+/* Fills W with the covariances of count points, a row of x each, and the inducing points; lanes
+ * without a point repeat the last one, rows without an inducing point are 0. */
 static void fill_panel(const factor *f, const double *x, int count, int thread, double *W) {
   int panel = f->kernels->panel, last = count - 1;
   double *side = f->x + (size_t)thread * (size_t)f->dim * (size_t)panel;
@@ -77,8 +78,8 @@ static void take_lines(const factor *f, const double *W, int first, int lane) {
     for (int r = 0; r < strip; r++) lines[q * strip + r] = W[q * panel + lane + r];
 }
 
-/* Finishes the strip's own triangle, from which its columns of the whole panel follow. Rows beyond m get
- * the unit matrix. Returns whether the pivots are positive. */
+/* Finishes the strip's own triangle, from which its columns of the whole panel follow. Rows beyond
+ * m get the unit matrix. Returns whether the pivots are positive. */
 static int factor_triangle(const factor *f, double *W, int first, int lane, double least) {
   int strip = f->kernels->strip, panel = f->kernels->panel;
   double *triangle = f->lines + lines_before(f, first) + (size_t)first * (size_t)strip;
@@ -113,7 +114,8 @@ static int factor_panel(const factor *f, int first, double jitter, double least,
   }
   for (int i = 0; i < count; i++) {
     double *row = L + (size_t)(first + i) * (size_t)f->m;
-    for (int j = 0; j < f->m; j++) row[j] = j <= first + i ? W[(size_t)j * (size_t)panel + (size_t)i] : 0;
+    for (int j = 0; j < f->m; j++)
+      row[j] = j <= first + i ? W[(size_t)j * (size_t)panel + (size_t)i] : 0;
   }
   return 1;
 }

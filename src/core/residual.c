@@ -12,8 +12,8 @@
 /* Candidates whose squared distances, covariances and products stand on the stack at once. */
 #define CHUNK 64
 
-/* Rows a multiple of 512 bytes apart would share few sets of the first level cache, and push each other
- * out when several are read at once (m = 512: 1.5 times slower): those get a line more. */
+/* Rows a multiple of 512 bytes apart would share few sets of the first level cache, and push each
+ * other out when several are read at once (m = 512: 1.5 times slower): those get a line more. */
 int ct_residual_stride(int rank) {
   int stride = (rank + CT_V_LANES - 1) / CT_V_LANES * CT_V_LANES;
   return stride > 0 && stride % 64 == 0 ? stride + CT_V_LANES : stride;
@@ -74,7 +74,7 @@ static double of_duplicates(const ct_residual *points, double t, double product,
 
 static void score_chunk(const ct_residual *A, int a, const ct_residual *B, const int *b, int count,
                         double *out, double *work, ct_simd simd) {
-  double sq[CHUNK], k[CHUNK], product[CHUNK] = {0};
+  double sq[CHUNK] = {0}, k[CHUNK], product[CHUNK] = {0};
   const double *row[CHUNK], *x = A->x + (size_t)a * (size_t)A->dim;
   for (int j = 0; j < count; j++)
     sq[j] = square_distance(x, B->x + (size_t)b[j] * (size_t)B->dim, B->dim);

@@ -8,12 +8,12 @@
 
 /* Distances sqrt(t) for the cover tree.
  *
- * Their slack. t is within e = ct_residual_error() of what V and p say exactly. That in turn is the t of a
- * true metric, of the residual process normalised to variance max(p_i, c_ii), but for points whose p is
- * too small: with p_i >= c_ii / (1 + d) their rho is at most 1 + d times too large, d being the rounding of p
- * or whatever else was wrong with it. So t is within e + d of a metric's, and its root within
- * sqrt(e + d), most of all near 0. By Cauchy-Schwarz the largest e of a point with itself bounds
- * that of all pairs. */
+ * Their slack. t is within e = ct_residual_error() of what V and p say exactly. That in turn is the
+ * t of a true metric, of the residual process normalised to variance max(p_i, c_ii), but for points
+ * whose p is too small: with p_i >= c_ii / (1 + d) their rho is at most 1 + d times too large, d
+ * being the rounding of p or whatever else was wrong with it. So t is within e + d of a metric's,
+ * and its root within sqrt(e + d), most of all near 0. By Cauchy-Schwarz the largest e of a point
+ * with itself bounds that of all pairs. */
 
 typedef struct {
   const ct_residual *index, *queries;

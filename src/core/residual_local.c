@@ -5,8 +5,8 @@
 
 /* Local search: the nearest in input space, by the blocks of the k-d order, are scored and ranked.
  *
- * The candidates of all queries would be larger than the index. So queries are taken in parts, in the
- * order of positions; the candidates of neighbours then stand side by side, too. */
+ * The candidates of all queries would be larger than the index. So queries are taken in parts, in
+ * the order of positions; the candidates of neighbours then stand side by side, too. */
 
 /* What the candidates of a part may take. Each part makes its blocks of the points anew, so parts
  * should be few: 2^28 bytes are 800,000 queries with 30 candidates or 50,000 with 400. */
@@ -52,8 +52,8 @@ static ct_status find_candidates(source *s, const int *query, int count, int wid
     for (int c = 0; near->points && c < fresh.dim; c++)
       s->x[(size_t)i + (size_t)c * (size_t)count] = ct_points_at(near->points, q, c);
   }
-  return ct_block_knn(s->points, s->metric, s->order, &part, width, s->candidate, s->distance, stats,
-                      run);
+  return ct_block_knn(s->points, s->metric, s->order, &part, width, s->candidate, s->distance,
+                      stats, run);
 }
 
 typedef struct {
@@ -84,7 +84,8 @@ ct_status ct_residual_local(const ct_residual *index, const ct_residual_queries 
   CT_TRY(new_source(&s, size, width, run));
   for (int first = 0; first < count; first += size) {
     int some = count - first < size ? count - first : size;
-    double from = (double)first / count, to = (double)(first + some) / count, middle = 0.5 * (from + to);
+    double from = (double)first / count, to = (double)(first + some) / count;
+    double middle = 0.5 * (from + to);
     progress part = {run, from, middle - from, from};
     ct_run searching = *run;
     ct_stats of_space = {0};

@@ -1,13 +1,13 @@
 /* Local search: candidates are given, the canonical routine scores them, the k best stay.
  *
- * A row of V is as long as a page of memory, and fetching it costs more than the product with it. So
- * queries are taken in groups of neighbouring positions, whose candidates overlap much, and each
+ * A row of V is as long as a page of memory, and fetching it costs more than the product with it.
+ * So queries are taken in groups of neighbouring positions, whose candidates overlap much, and each
  * candidate of a group meets all queries that want it at once: t is symmetric, so the candidate may
  * stand first. The candidates of a group are told apart by a hash table of their positions.
  *
- * The given candidates are a matrix by columns, so those of one query lie on as many lines, and pages, as
- * there are: those of the next group are copied while a group is scored, a few at a time, so that the
- * processor has other things to do meanwhile. */
+ * The given candidates are a matrix by columns, so those of one query lie on as many lines, and
+ * pages, as there are: those of the next group are copied while a group is scored, a few at a time,
+ * so that the processor has other things to do meanwhile. */
 
 #include "canonical.h"
 
@@ -164,11 +164,11 @@ static double kth_smallest(double *value, int count, int k) {
   return value[nth];
 }
 
-/* A t not above this may have the root of t = kth, or a smaller one: roots are rounded by half an eps. */
+/* A t up to this may have the root of kth, or a smaller one: roots are rounded. */
 static double with_equal_root(double kth) { return kth * (1 + 4 * DBL_EPSILON); }
 
-/* Keeps, of the pairs from first on, the k best and those that may tie with the last of them, unordered:
- * their distances and rows. */
+/* Keeps, of the pairs from first on, the k best and those that may tie with the last of them,
+ * unordered: their distances and rows. */
 static int keep_best(const ct_rank_job *job, group *g, int first) {
   int found = 0, kept = 0, end = first + job->width;
   for (int pair = first; pair < end; pair++)
@@ -244,7 +244,8 @@ static ct_status new_group(group *g, const ranking *r, const ct_run *run) {
 
 ct_status ct_rank_queries(const ct_rank_job *job, double done, double share, ct_stats *stats,
                           const ct_run *run) {
-  ranking r = {.job = job, .simd = run->simd, .kernels = ct_kernels_for(run->simd, CT_KEY_SQUARES, 1)};
+  ranking r = {.job = job, .simd = run->simd};
+  r.kernels = ct_kernels_for(run->simd, CT_KEY_SQUARES, 1);
   /* very long lists overlap in themselves, and a pair is an int */
   r.size = job->width > (1 << 20) ? 1 : GROUP;
   for (r.slots = 64; r.slots < 2 * (unsigned)r.size * (unsigned)job->width;) r.slots *= 2;

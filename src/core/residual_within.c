@@ -1,11 +1,11 @@
 /* All candidates within a radius.
  *
  * From radius 1 on that is every candidate, and only distances are left to compute. Below, the pair
- * engine compares |c| of all pairs with what the radius asks for, as the scan for the k nearest does, and
- * gives way by its error. While answers are counted, a pair that passes by more than the error is
- * counted as it is; all other pairs that pass, and all when answers are written, are scored by the
- * canonical routine. So a pass costs a blocked product of queries and candidates, and a canonical score
- * for each answer. */
+ * engine compares |c| of all pairs with what the radius asks for, as the scan for the k nearest
+ * does, and gives way by its error. While answers are counted, a pair that passes by more than the
+ * error is counted as it is; all other pairs that pass, and all when answers are written, are
+ * scored by the canonical routine. So a pass costs a blocked product of queries and candidates, and
+ * a canonical score for each answer. */
 
 #include "canonical.h"
 

@@ -5,7 +5,7 @@
 #include <omp.h>
 #endif
 
-/* The calling thread's number in its parallel region, below run->threads: for scratch per thread. */
+/* The calling thread's number in its region, below run->threads: for scratch per thread. */
 static inline int thread_number(void) {
 #ifdef _OPENMP
   return omp_get_thread_num();
