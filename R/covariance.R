@@ -23,8 +23,8 @@
 #'   `nu` of 1/2 (the exponential), 3/2, 5/2 and 7/2: `(1 + s) * exp(-s)`, and so on,
 #' * `exp(-h^2 / 2)` for `cov_gaussian()`,
 #' * `exp(-h^power)` for `cov_powered_exponential()`,
-#' * `(1 - h)^2`, `(1 - h)^4 * (4 * h + 1)` or `(1 - h)^6 * (35 * h^2 + 18 * h + 3) / 3` for `cov_wendland()` with `q` of 0, 1
-#'   or 2, and 0 from `h = 1` on. In more than three dimensions these are no covariances.
+#' * `(1 - h)^2`, `(1 - h)^4 * (4 * h + 1)` or `(1 - h)^6 * (35 * h^2 + 18 * h + 3) / 3` for `cov_wendland()` with
+#'   `q` of 0, 1 or 2, and 0 from `h = 1` on. In more than three dimensions these are no covariances.
 #'
 #' Other packages define lengthscales otherwise; [as_covariance()] converts their parameters.
 #'
@@ -133,7 +133,8 @@ print.covertree_covariance <- function(x, ...) {
 #' @param covparms Parameters: `covparms` of a GpGp fit, or `cov_pars` of GPBoost (a vector, or the matrix that
 #'   `get_cov_pars()` returns with standard deviations, of which the first row counts).
 #' @param covfun_name Name of the covariance: GpGp's `covfun_name` or GPBoost's `cov_function`.
-#' @param shape GPBoost's `cov_fct_shape`, for `"matern"`, `"matern_ard"`, `"matern_space_time"` and `"powered_exponential"`.
+#' @param shape GPBoost's `cov_fct_shape`, for `"matern"`, `"matern_ard"`, `"matern_space_time"` and
+#'   `"powered_exponential"`.
 #' @param columns Number of columns of the points, for space-time covariances; three are two of space and one of time.
 #'
 #' @details
@@ -159,7 +160,8 @@ as_covariance <- function(covparms, covfun_name, shape = NULL, columns = 3) {
   if (is.matrix(covparms)) covparms <- covparms[1, ]
   bad <- if (is.numeric(covparms) && length(covparms)) which(!is.finite(covparms)) else 1L
   if (length(bad)) {
-    stop_input(c("{.arg covparms} must be finite numbers.", x = "Element {bad[1]} is {describe(unname(covparms[bad[1]]))}."))
+    stop_input(c("{.arg covparms} must be finite numbers.",
+                 x = "Element {bad[1]} is {describe(unname(covparms[bad[1]]))}."))
   }
   check_count(columns, min = 2)
   if (covfun_name %in% names(gpgp_covariances)) return(from_gpgp(covparms, covfun_name, columns))

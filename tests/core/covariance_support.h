@@ -7,8 +7,8 @@
 
 #include "covariance.h"
 
-/* exp(s) K_nu(s), the integral over t >= 0 of exp(-s (cosh t - 1)) cosh(nu t) by the trapezoidal rule,
- * which converges exponentially for it. */
+/* exp(s) K_nu(s), the integral over t >= 0 of exp(-s (cosh t - 1)) cosh(nu t) by the trapezoidal
+ * rule, which converges exponentially for it. */
 static inline long double test_bessel_long(long double s, long double nu) {
   const long double step = 1.0L / 32;
   long double sum = 0.5L;
@@ -37,15 +37,23 @@ static inline long double test_matern(long double h, long double nu) {
 static inline long double test_correlation(const ct_covariance *k, long double h) {
   long double g = h < 1 ? 1 - h : 0;
   switch (k->kind) {
-    case CT_COV_EXPONENTIAL: return expl(-h);
-    case CT_COV_GAUSSIAN: return expl(-h * h / 2);
-    case CT_COV_MATERN_32: return (1 + sqrtl(3) * h) * expl(-sqrtl(3) * h);
-    case CT_COV_MATERN_52: return (1 + sqrtl(5) * h + 5 * h * h / 3) * expl(-sqrtl(5) * h);
+    case CT_COV_EXPONENTIAL:
+      return expl(-h);
+    case CT_COV_GAUSSIAN:
+      return expl(-h * h / 2);
+    case CT_COV_MATERN_32:
+      return (1 + sqrtl(3) * h) * expl(-sqrtl(3) * h);
+    case CT_COV_MATERN_52:
+      return (1 + sqrtl(5) * h + 5 * h * h / 3) * expl(-sqrtl(5) * h);
     case CT_COV_MATERN_72:
-      return (1 + sqrtl(7) * h + 14 * h * h / 5 + 7 * sqrtl(7) * h * h * h / 15) * expl(-sqrtl(7) * h);
-    case CT_COV_MATERN: return test_matern(h, k->shape);
-    case CT_COV_POWERED: return h > 0 ? expl(-powl(h, k->shape)) : 1;
-    default: break;
+      return (1 + sqrtl(7) * h + 14 * h * h / 5 + 7 * sqrtl(7) * h * h * h / 15) *
+             expl(-sqrtl(7) * h);
+    case CT_COV_MATERN:
+      return test_matern(h, k->shape);
+    case CT_COV_POWERED:
+      return h > 0 ? expl(-powl(h, k->shape)) : 1;
+    default:
+      break;
   }
   if (k->shape == 0) return g * g;
   if (k->shape == 1) return powl(g, 4) * (4 * h + 1);
@@ -69,8 +77,8 @@ static inline ct_covariance test_covariance_of(int which) {
       CT_COV_POWERED,     CT_COV_POWERED,  CT_COV_POWERED,   CT_COV_POWERED,   CT_COV_WENDLAND,
       CT_COV_WENDLAND,    CT_COV_WENDLAND, CT_COV_MATERN,    CT_COV_MATERN,    CT_COV_MATERN,
       CT_COV_MATERN,      CT_COV_MATERN,   CT_COV_MATERN};
-  static const double shape[TEST_COVARIANCES] = {0, 0, 0,    0,   0, 0.1, 0.7, 1.5,  2,
-                                                 0, 1, 2,    0.2, 1, 1.5, 2.3, 12.5, 100};
+  static const double shape[TEST_COVARIANCES] = {0, 0, 0, 0,   0, 0.1, 0.7, 1.5,  2,
+                                                 0, 1, 2, 0.2, 1, 1.5, 2.3, 12.5, 100};
   ct_covariance k = {.kind = kind[which], .variance = 1, .shape = shape[which]};
   if (k.kind == CT_COV_MATERN) k.bessel_k_scaled = test_bessel, k.work_size = 1;
   return k;

@@ -1,4 +1,5 @@
-/* Covariances: against long double formulas within the stated error, and the same bits everywhere. */
+/* Covariances: against long double formulas within the stated error, and the same bits everywhere.
+ */
 
 #include "canonical.h"
 
@@ -66,7 +67,8 @@ static void test_log(void) {
   double worst = 0;
   for (int i = 0; i < 400000; i++) {
     double wide = ldexp(1 + test_uniform(&random), test_below(&random, 2096) - 1073);
-    double near = i % 2 ? 1 + ldexp(test_uniform(&random), -test_below(&random, 50)) : 0.4 + test_uniform(&random);
+    double near = i % 2 ? 1 + ldexp(test_uniform(&random), -test_below(&random, 50))
+                        : 0.4 + test_uniform(&random);
     vec e = log_lanes((vec){wide, near});
     for (int l = 0; l < 2; l++) {
       long double exact = logl(l ? near : wide);
@@ -129,14 +131,17 @@ static void test_check_values(void) {
   double x[] = {10, 20, 3};
   ct_points points = {x, 1, 3};
   int row = -1, column = -1;
-  CHECK(ct_covariance_check(&k, &points, &row, &column) == CT_ERR_DOMAIN && row == 0 && column == 0);
+  CHECK(ct_covariance_check(&k, &points, &row, &column) == CT_ERR_DOMAIN && row == 0 &&
+        column == 0);
 }
 
 /* ---- covariances ---- */
 
-/* Two points at about the distance at which the covariance says something, or far too near or far. */
+/* Two points at about the distance at which the covariance says something, or far too near or far.
+ */
 static void draw_pair(test_random *random, int dim, double *a, double *b) {
-  double spread = ldexp(1, test_below(random, 3) ? test_below(random, 8) - 5 : test_below(random, 80) - 60);
+  double spread =
+      ldexp(1, test_below(random, 3) ? test_below(random, 8) - 5 : test_below(random, 80) - 60);
   for (int c = 0; c < dim; c++) {
     a[c] = test_uniform(random);
     b[c] = a[c] + spread * (test_uniform(random) - 0.5);
@@ -180,7 +185,8 @@ static void test_same_bits(int which) {
   ct_covariance k = test_covariance_of(which);
   double sq[N], base[N], out[N], work[1];
   k.variance = 0.83;
-  for (int i = 0; i < N; i++) sq[i] = i % 11 ? ldexp(test_uniform(&random), test_below(&random, 40) - 25) : 0;
+  for (int i = 0; i < N; i++)
+    sq[i] = i % 11 ? ldexp(test_uniform(&random), test_below(&random, 40) - 25) : 0;
   ct_covariance_many(&k, sq, N, base, work, CT_SIMD_BASE);
   for (int simd = 0; simd <= (int)ct_simd_best(); simd++)
     for (int from = 0; from < 19; from++) {
@@ -200,8 +206,11 @@ static void test_matern_forms(void) {
   double work[1], closed, general;
   for (int i = 0; i < 4; i++) {
     ct_covariance a = {.kind = kind[i], .variance = 1};
-    ct_covariance b = {.kind = CT_COV_MATERN, .variance = 1, .shape = i + 0.5,
-                       .bessel_k_scaled = test_bessel, .work_size = 1};
+    ct_covariance b = {.kind = CT_COV_MATERN,
+                       .variance = 1,
+                       .shape = i + 0.5,
+                       .bessel_k_scaled = test_bessel,
+                       .work_size = 1};
     for (int c = 0; c < 500; c++) {
       double sq = ldexp(test_uniform(&random), test_below(&random, 80) - 70);
       ct_covariance_many(&a, &sq, 1, &closed, work, CT_SIMD_BASE);

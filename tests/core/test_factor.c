@@ -19,7 +19,8 @@ typedef struct {
 
 static problem new_problem(int which, int m, int n, int dim, double lengthscale, uint64_t seed) {
   test_random random = {seed};
-  problem a = {m, n, dim, ct_residual_stride(m), test_covariance_of(which), NULL, NULL, NULL, NULL, NULL};
+  problem a = {.m = m, .n = n, .dim = dim, .stride = ct_residual_stride(m)};
+  a.k = test_covariance_of(which);
   size_t rows = (size_t)n, columns = (size_t)dim, inducing = (size_t)m;
   a.u = malloc(inducing * columns * sizeof *a.u);
   a.x = malloc(rows * columns * sizeof *a.x);
@@ -31,26 +32,30 @@ static problem new_problem(int which, int m, int n, int dim, double lengthscale,
   return a;
 }
 
-static void free_problem(problem *a) { free(a->u), free(a->x), free(a->L), free(a->V), free(a->p); }
+static void free_problem(problem *a) {
+  free(a->u), free(a->x), free(a->L), free(a->V), free(a->p);
+}
 
 static ct_status do_cholesky(problem *a, double jitter, double *used, int pair[2], ct_simd simd) {
   test_host host;
   ct_stats stats = {0};
   test_host_start(&host);
   ct_run run = test_run(&host, 1, simd);
-  ct_status status = ct_factor_cholesky(&a->k, a->u, a->m, a->dim, jitter, a->L, used, pair, &stats, &run);
+  ct_status status =
+      ct_factor_cholesky(&a->k, a->u, a->m, a->dim, jitter, a->L, used, pair, &stats, &run);
   CHECK(stats.seconds[CT_PHASE_FACTOR] >= 0);
   test_host_end(&host);
   return status;
 }
 
-static ct_status do_apply(problem *a, int from, int to, double *V, double *p, int threads, ct_simd simd) {
+static ct_status do_apply(problem *a, int from, int to, double *V, double *p, int threads,
+                          ct_simd simd) {
   test_host host;
   ct_stats stats = {0};
   test_host_start(&host);
   ct_run run = test_run(&host, threads, simd);
-  ct_status status = ct_factor_apply(&a->k, a->L, a->u, a->m, a->x + from * a->dim, to - from, a->dim, V,
-                                     p, &stats, &run);
+  ct_status status = ct_factor_apply(&a->k, a->L, a->u, a->m, a->x + from * a->dim, to - from,
+                                     a->dim, V, p, &stats, &run);
   test_host_end(&host);
   return status;
 }
@@ -203,7 +208,8 @@ static void test_jitter(void) {
   a.k.variance = 5;
   CHECK(do_cholesky(&a, -1, &used, pair, ct_simd_best()) == CT_OK && used == 1e-10 * 5);
   CHECK(pair[0] == -1);
-  CHECK(do_cholesky(&a, 0, &used, pair, ct_simd_best()) == CT_ERR_FACTOR && pair[0] == 7 && pair[1] == 31);
+  CHECK(do_cholesky(&a, 0, &used, pair, ct_simd_best()) == CT_ERR_FACTOR && pair[0] == 7 &&
+        pair[1] == 31);
   free_problem(&a);
 }
 
@@ -218,7 +224,8 @@ static void test_small_pivot(void) {
   free_problem(&a);
 }
 
-/* Everything in one place: rank one, saved by the ladder, and points at inducing points explained. */
+/* Everything in one place: rank one, saved by the ladder, and points at inducing points explained.
+ */
 static void test_rank_one(void) {
   problem a = new_problem(1, 30, 5, 3, 1e9, 4);
   double used;
@@ -229,15 +236,15 @@ static void test_rank_one(void) {
   free_problem(&a);
 }
 
-/* In many dimensions a Wendland function is no covariance: an eigenvalue of K_uu is negative, and no
- * jitter helps. */
+/* In many dimensions a Wendland function is no covariance: an eigenvalue of K_uu is negative, and
+ * no jitter helps. */
 static void test_exhausted(void) {
   enum { M = 200 };
   problem a = new_problem(9, M, 1, M, 1, 6);
   double used;
   int pair[2];
-  /* u_0 in the middle, at c = 0.35^2 of the others, whose own c are 0.08^2: 199 * 0.35^4 = 3.0 is more
-   * than 1 + 198 * 0.08^2 = 2.3 */
+  /* u_0 in the middle, at c = 0.35^2 of the others, whose own c are 0.08^2: 199 * 0.35^4 = 3.0 is
+   * more than 1 + 198 * 0.08^2 = 2.3 */
   for (int i = 0; i < M; i++)
     for (int c = 0; c < M; c++) a.u[i * M + c] = i > 0 && c == i ? 0.65 : 0;
   a.u[5 * M + 5] = 0.1;
@@ -257,18 +264,21 @@ static void test_failures(void) {
   test_host_start(&host);
   ct_run run = test_run(&host, 2, ct_simd_best());
   for (host.fail_at = 0; host.fail_at < 4; host.fail_at++) {
-    CHECK(ct_factor_cholesky(&a.k, a.u, a.m, a.dim, -1, a.L, &used, pair, &stats, &run) == CT_ERR_MEMORY);
+    CHECK(ct_factor_cholesky(&a.k, a.u, a.m, a.dim, -1, a.L, &used, pair, &stats, &run) ==
+          CT_ERR_MEMORY);
     test_host_reset(&host);
   }
   host.fail_at = -1;
   CHECK(ct_factor_cholesky(&a.k, a.u, a.m, a.dim, -1, a.L, &used, pair, &stats, &run) == CT_OK);
   test_host_reset(&host);
   for (host.fail_at = 0; host.fail_at < 4; host.fail_at++) {
-    CHECK(ct_factor_apply(&a.k, a.L, a.u, a.m, a.x, a.n, a.dim, a.V, a.p, &stats, &run) == CT_ERR_MEMORY);
+    CHECK(ct_factor_apply(&a.k, a.L, a.u, a.m, a.x, a.n, a.dim, a.V, a.p, &stats, &run) ==
+          CT_ERR_MEMORY);
     test_host_reset(&host);
   }
   host.fail_at = -1, host.stop_at = 0;
-  CHECK(ct_factor_apply(&a.k, a.L, a.u, a.m, a.x, a.n, a.dim, a.V, a.p, &stats, &run) == CT_ERR_INTERRUPTED);
+  CHECK(ct_factor_apply(&a.k, a.L, a.u, a.m, a.x, a.n, a.dim, a.V, a.p, &stats, &run) ==
+        CT_ERR_INTERRUPTED);
   test_host_end(&host);
   free_problem(&a);
 }

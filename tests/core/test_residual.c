@@ -29,10 +29,12 @@ static ct_status make_points(test_residual *r, int which, data_kind kind, int n,
     }
   }
   size_t inducing = (size_t)(rank > 0 ? rank : 1);
-  double *u = test_new(inducing * (size_t)dim * sizeof *u), *L = test_new(inducing * inducing * sizeof *L), used;
+  double *u = test_new(inducing * (size_t)dim * sizeof *u),
+         *L = test_new(inducing * inducing * sizeof *L), used;
   for (int j = 0; j < rank; j++)
     for (int c = 0; c < dim; c++)
-      u[j * dim + c] = kind == ON_INDUCING ? r->x[j * 2 % n * dim + c] : side * test_uniform(random);
+      u[j * dim + c] =
+          kind == ON_INDUCING ? r->x[j * 2 % n * dim + c] : side * test_uniform(random);
   int pair[2];
   ct_stats stats = {0};
   ct_status status = CT_OK;
@@ -53,7 +55,8 @@ static long double exact_t(const ct_residual *A, int i, const ct_residual *B, in
   if (A == B && i == j) return 0;
   if (A->scale[i] == 0 || B->scale[j] == 0) return 1;
   long double c = test_covariance(A->covariance, A->x + i * A->dim, B->x + j * B->dim, A->dim);
-  for (int t = 0; t < A->rank; t++) c -= (long double)A->V[i * A->stride + t] * B->V[j * B->stride + t];
+  for (int t = 0; t < A->rank; t++)
+    c -= (long double)A->V[i * A->stride + t] * B->V[j * B->stride + t];
   long double rho = fabsl(c) / (sqrtl(A->p[i]) * sqrtl(B->p[j]));
   return 1 - (rho < 1 ? rho : 1);
 }
@@ -82,7 +85,8 @@ static int same_point(const ct_residual *r, int i, int j) {
   return memcmp(r->x + i * r->dim, r->x + j * r->dim, (size_t)r->dim * sizeof *r->x) == 0;
 }
 
-/* Symmetric, the same from every instruction set and in every company, 0 and 1 where they must be. */
+/* Symmetric, the same from every instruction set and in every company, 0 and 1 where they must be.
+ */
 static void check_bits(const ct_residual *r, double *t, int *b) {
   int n = r->n;
   double work[1], *other = test_new((size_t)n * sizeof *other), back;
@@ -96,22 +100,28 @@ static void check_bits(const ct_residual *r, double *t, int *b) {
     for (int j = 0; j < n; j++) {
       ct_residual_t(r, j, r, &i, 1, &back, work, ct_simd_best());
       CHECK(memcmp(&back, t + j, sizeof back) == 0);
-      if (i == j) CHECK(t[j] == 0);
-      else if (r->scale[i] == 0 || r->scale[j] == 0) CHECK(t[j] == 1);
-      else if (same_point(r, i, j)) CHECK(t[j] == 0);
+      if (i == j)
+        CHECK(t[j] == 0);
+      else if (r->scale[i] == 0 || r->scale[j] == 0)
+        CHECK(t[j] == 1);
+      else if (same_point(r, i, j))
+        CHECK(t[j] == 0);
     }
   }
   free(other);
 }
 
-/* A reversed sum, a pairwise one with FMA, another division: all within the bound of the exact t. */
+/* A reversed sum, a pairwise one with FMA, another division: all within the bound of the exact t.
+ */
 static void check_other_orders(const ct_residual *r, int i, int j) {
   const double *v = r->V + i * r->stride, *w = r->V + j * r->stride;
   double backwards = 0, even = 0, odd = 0, sq = 0, k, work[1];
   for (int t = r->rank - 1; t >= 0; t--) backwards += v[t] * w[t];
   for (int t = 0; t < r->rank; t++)
-    if (t % 2) odd = fma(v[t], w[t], odd);
-    else even = fma(v[t], w[t], even);
+    if (t % 2)
+      odd = fma(v[t], w[t], odd);
+    else
+      even = fma(v[t], w[t], even);
   for (int c = r->dim - 1; c >= 0; c--) {
     double step = r->x[j * r->dim + c] - r->x[i * r->dim + c];
     sq = fma(step, step, sq);
@@ -183,7 +193,8 @@ static void test_own_factor(double gap, double noise, int rank) {
   CHECK(explained == counted);
   double worst = check_scores(&r.residual, &r.residual, t, b);
   if (!CHECK(worst <= 1)) printf("own factor, p %g: %g of the bound\n", gap, worst);
-  /* equal points with equal V but p apart by rounding are at distance 0; not so with a nugget in p */
+  /* equal points with equal V but p apart by rounding are at distance 0; not so with a nugget in p
+   */
   for (int i = 0; i + 1 < N; i += 3) {
     int duplicate = i + 1;
     ct_residual_t(&r.residual, i, &r.residual, &duplicate, 1, t, NULL, ct_simd_best());
@@ -197,7 +208,8 @@ static void test_own_factor(double gap, double noise, int rank) {
   test_host_end(&host);
 }
 
-/* Rows at an angle of 1e-6 .. 1e-1 in the residual: |rho| just below 1, where cancellation is worst. */
+/* Rows at an angle of 1e-6 .. 1e-1 in the residual: |rho| just below 1, where cancellation is
+ * worst. */
 static void test_near_one(void) {
   enum { N = 40 };
   test_residual r;
@@ -298,8 +310,10 @@ int main(void) {
   CHECK(ct_residual_stride(0) == 0 && ct_residual_stride(1) == 8 && ct_residual_stride(16) == 16);
   for (int which = 0; which < TEST_COVARIANCES; which++)
     for (int kind = 0; kind < KINDS; kind++)
-      test_scores(which, (data_kind)kind, 1 + (which + kind) % 3, which < 12 ? 1 + (which * 7 + kind) % 33 : 4);
-  for (int rank = 0; rank <= 70; rank += 10) test_scores(rank % 5, (data_kind)(rank / 10 % KINDS), 2, rank);
+      test_scores(which, (data_kind)kind, 1 + (which + kind) % 3,
+                  which < 12 ? 1 + (which * 7 + kind) % 33 : 4);
+  for (int rank = 0; rank <= 70; rank += 10)
+    test_scores(rank % 5, (data_kind)(rank / 10 % KINDS), 2, rank);
   for (int rank = 1; rank < 600; rank = 2 * rank + 1) {
     test_own_factor(1e-9, 0, rank);
     test_own_factor(1e-9, 1e-6, rank);
@@ -308,6 +322,7 @@ int main(void) {
   test_near_one();
   test_new_points(3, 20);
   test_new_points(2, 0);
-  for (int kind = 0; kind < KINDS; kind++) test_distances(2, (data_kind)kind), test_distances(1, (data_kind)kind);
+  for (int kind = 0; kind < KINDS; kind++)
+    test_distances(2, (data_kind)kind), test_distances(1, (data_kind)kind);
   return check_report();
 }

@@ -21,7 +21,8 @@ static void make_points(test_residual *r, int which, int n, int rank, int coarse
   }
   for (int i = 0; i < 2 * n; i++)
     r->x[i] = coarse ? test_below(&random, 6) * 0.3 : 4 * test_uniform(&random);
-  double *u = test_new((size_t)(rank + 1) * 2 * sizeof *u), *L = test_new((size_t)(rank * rank + 1) * sizeof *L);
+  double *u = test_new((size_t)(rank + 1) * 2 * sizeof *u),
+         *L = test_new((size_t)(rank * rank + 1) * sizeof *L);
   double used;
   int pair[2];
   ct_stats stats = {0};
@@ -55,8 +56,8 @@ static double distance(const ct_residual *index, const asker *a, int row) {
   return sqrt(t);
 }
 
-static void check_query(const test_neighbour *all, int found, int k, const int *id, const double *dist,
-                        size_t q, size_t step) {
+static void check_query(const test_neighbour *all, int found, int k, const int *id,
+                        const double *dist, size_t q, size_t step) {
   for (int i = 0; i < k; i++) {
     size_t at = q + (size_t)i * step;
     CHECK(id[at] == (i < found ? all[i].row : -1));
@@ -66,8 +67,8 @@ static void check_query(const test_neighbour *all, int found, int k, const int *
 
 /* ---- rank ---- */
 
-static void check_rank(const ct_residual *index, const ct_residual_queries *queries, const int *candidate,
-                       int width, int k, const int *id, const double *dist) {
+static void check_rank(const ct_residual *index, const ct_residual_queries *queries,
+                       const int *candidate, int width, int k, const int *id, const double *dist) {
   test_neighbour *all = test_new((size_t)width * sizeof *all);
   for (int q = 0; q < queries->count; q++) {
     asker a = asker_of(index, queries, q);
@@ -118,7 +119,8 @@ static void test_rank(int which, int n, int rank, int coarse, int width, int k, 
       test_host_reset(&host);
       run = test_run(&host, threads, (ct_simd)simd);
       memset(id, 99, answers * sizeof *id);
-      CHECK(ct_residual_rank(&r.residual, &queries, candidate, width, k, id, dist, &stats, &run) == CT_OK);
+      CHECK(ct_residual_rank(&r.residual, &queries, candidate, width, k, id, dist, &stats, &run) ==
+            CT_OK);
       CHECK(stats.evaluations == given && stats.queries == queries.count && !host.backwards);
       check_rank(&r.residual, &queries, candidate, width, k, id, dist);
     }
@@ -145,25 +147,30 @@ static void test_local(int which, int n, int coarse, int width, int k, int way) 
     for (int c = 0; c < 2; c++) y[i + c * 37] = fresh.x[i * 2 + c];
   ct_points points = {x, n, 2}, others = {y, 37, 2};
   ct_metric metric = {CT_EUCLIDEAN, NULL, 0, 0};
-  int rows[30], *limit = test_new((size_t)n * sizeof *limit), *order = test_new((size_t)n * sizeof *order);
+  int rows[30], *limit = test_new((size_t)n * sizeof *limit),
+                *order = test_new((size_t)n * sizeof *order);
   CHECK(ct_kd_order(&points, &metric, order, &stats, &run) == CT_OK);
   for (int i = 0; i < 30; i++) rows[i] = i * 41 % n;
   for (int i = 0; i < n; i++) limit[i] = i * 3 / 4;
   ct_residual_queries queries = {NULL, NULL, n, way % 2 ? limit : NULL, way == 0};
   ct_queries near = {NULL, NULL, n, queries.limit, queries.self};
   if (way == 2 || way == 3) queries.rows = near.rows = rows, queries.count = near.count = 30;
-  if (way >= 4) queries.points = &fresh.residual, near.points = &others, queries.count = near.count = 37;
-  size_t entries = (size_t)queries.count * (size_t)width, answers = (size_t)queries.count * (size_t)k;
+  if (way >= 4)
+    queries.points = &fresh.residual, near.points = &others, queries.count = near.count = 37;
+  size_t entries = (size_t)queries.count * (size_t)width,
+         answers = (size_t)queries.count * (size_t)k;
   int *candidate = test_new(entries * sizeof *candidate), *id = test_new(answers * sizeof *id);
-  double *distance = test_new(entries * sizeof *distance), *dist = test_new(answers * sizeof *dist), given = 0;
-  CHECK(ct_block_knn(&points, &metric, order, &near, width, candidate, distance, &stats, &run) == CT_OK);
+  double *distance = test_new(entries * sizeof *distance), *dist = test_new(answers * sizeof *dist),
+         given = 0;
+  CHECK(ct_block_knn(&points, &metric, order, &near, width, candidate, distance, &stats, &run) ==
+        CT_OK);
   for (size_t i = 0; i < entries; i++) given += candidate[i] >= 0;
   for (int at_once = 0; at_once <= 64; at_once = 2 * at_once + 7) {
     ct_stats counted = {0};
     test_host_reset(&host);
     memset(id, 99, answers * sizeof *id);
-    CHECK(ct_residual_local(&r.residual, &queries, &points, &metric, order, &near, width, k, at_once, id,
-                            dist, &counted, &run) == CT_OK);
+    CHECK(ct_residual_local(&r.residual, &queries, &points, &metric, order, &near, width, k,
+                            at_once, id, dist, &counted, &run) == CT_OK);
     CHECK(counted.evaluations == given && counted.queries == queries.count && !host.backwards);
     check_rank(&r.residual, &queries, candidate, width, k, id, dist);
   }
@@ -174,8 +181,8 @@ static void test_local(int which, int n, int coarse, int width, int k, int way) 
 
 /* ---- within ---- */
 
-static int all_within(const ct_residual *index, const ct_residual_queries *queries, int q, double radius,
-                      test_neighbour *all) {
+static int all_within(const ct_residual *index, const ct_residual_queries *queries, int q,
+                      double radius, test_neighbour *all) {
   asker a = asker_of(index, queries, q);
   int found = 0;
   for (int row = 0; row < a.limit; row++) {
@@ -188,8 +195,8 @@ static int all_within(const ct_residual *index, const ct_residual_queries *queri
   return found;
 }
 
-static void check_within(const ct_residual *index, const ct_residual_queries *queries, double radius,
-                         const ct_run *run) {
+static void check_within(const ct_residual *index, const ct_residual_queries *queries,
+                         double radius, const ct_run *run) {
   ct_stats stats = {0};
   size_t total = 0, *offset = test_new((size_t)queries->count * sizeof *offset);
   int *count = test_new((size_t)queries->count * sizeof *count);
@@ -204,7 +211,8 @@ static void check_within(const ct_residual *index, const ct_residual_queries *qu
   CHECK(ct_residual_within(index, queries, radius, offset, id, dist, &stats, run) == CT_OK);
   for (int q = 0; q < queries->count; q++) {
     int found = all_within(index, queries, q, radius, all);
-    if (CHECK(found == count[q])) check_query(all, found, found, id + offset[q], dist + offset[q], 0, 1);
+    if (CHECK(found == count[q]))
+      check_query(all, found, found, id + offset[q], dist + offset[q], 0, 1);
   }
   free(count), free(offset), free(all), free(id), free(dist);
 }
@@ -276,15 +284,20 @@ static void test_failures(void) {
   for (int call = 0; call < 2; call++) {
     test_host_reset(&host);
     host.fail_at = call;
-    CHECK(ct_residual_within_count(&r.residual, &queries, 0.5, count, &stats, &run) == CT_ERR_MEMORY);
+    CHECK(ct_residual_within_count(&r.residual, &queries, 0.5, count, &stats, &run) ==
+          CT_ERR_MEMORY);
   }
   host.fail_at = -1, host.stop_at = 0;
   test_host_reset(&host);
-  CHECK(ct_residual_rank(&r.residual, &queries, candidate, 4, 2, id, dist, &stats, &run) == CT_ERR_INTERRUPTED);
+  CHECK(ct_residual_rank(&r.residual, &queries, candidate, 4, 2, id, dist, &stats, &run) ==
+        CT_ERR_INTERRUPTED);
   test_host_reset(&host);
-  CHECK(ct_residual_within_count(&r.residual, &queries, 0.5, count, &stats, &run) == CT_ERR_INTERRUPTED);
-  CHECK(ct_residual_rank(&r.residual, &queries, candidate, 4, 0, id, dist, &stats, &run) == CT_ERR_DOMAIN);
-  CHECK(ct_residual_rank(&r.residual, &queries, candidate, 0, 1, id, dist, &stats, &run) == CT_ERR_DOMAIN);
+  CHECK(ct_residual_within_count(&r.residual, &queries, 0.5, count, &stats, &run) ==
+        CT_ERR_INTERRUPTED);
+  CHECK(ct_residual_rank(&r.residual, &queries, candidate, 4, 0, id, dist, &stats, &run) ==
+        CT_ERR_DOMAIN);
+  CHECK(ct_residual_rank(&r.residual, &queries, candidate, 0, 1, id, dist, &stats, &run) ==
+        CT_ERR_DOMAIN);
   double x[200];
   int order[100];
   for (int i = 0; i < 100; i++) x[r.row[i]] = r.x[2 * i], x[r.row[i] + 100] = r.x[2 * i + 1];
@@ -293,21 +306,21 @@ static void test_failures(void) {
   ct_queries near = {NULL, NULL, 100, NULL, 0};
   host.stop_at = -1;
   CHECK(ct_kd_order(&points, &metric, order, &stats, &run) == CT_OK);
-  CHECK(ct_residual_local(&r.residual, &queries, &points, &metric, order, &near, 4, 0, 0, id, dist, &stats,
-                          &run) == CT_ERR_DOMAIN);
+  CHECK(ct_residual_local(&r.residual, &queries, &points, &metric, order, &near, 4, 0, 0, id, dist,
+                          &stats, &run) == CT_ERR_DOMAIN);
   calls = 0;
   for (ct_status status = CT_ERR_MEMORY; status == CT_ERR_MEMORY; calls++) {
     test_host_reset(&host);
     host.fail_at = calls;
-    status = ct_residual_local(&r.residual, &queries, &points, &metric, order, &near, 4, 2, 0, id, dist,
-                               &stats, &run);
+    status = ct_residual_local(&r.residual, &queries, &points, &metric, order, &near, 4, 2, 0, id,
+                               dist, &stats, &run);
   }
   CHECK(calls > 20);
   host.fail_at = -1;
   for (host.stop_at = 0; host.stop_at < 2; host.stop_at++) {
     test_host_reset(&host);
-    CHECK(ct_residual_local(&r.residual, &queries, &points, &metric, order, &near, 4, 2, 0, id, dist, &stats,
-                            &run) == CT_ERR_INTERRUPTED);
+    CHECK(ct_residual_local(&r.residual, &queries, &points, &metric, order, &near, 4, 2, 0, id,
+                            dist, &stats, &run) == CT_ERR_INTERRUPTED);
   }
   test_residual_free(&r);
   test_host_end(&host);
