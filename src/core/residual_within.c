@@ -54,6 +54,7 @@ typedef struct {
   int position; /* in of */
   int row;      /* of an indexed query, -1 for a new point */
   int limit;
+  double norm;  /* of its row of V */
   int found;
   int waiting;
   int at[WAITING]; /* positions */
@@ -119,9 +120,10 @@ static void start_block(const within *w, block *b, int first) {
   for (int lane = 0; lane < b->count; lane++) {
     asker *a = b->asker + lane;
     *a = asker_of(w, w->order[first + lane]);
-    double scale = a->of->scale[a->position], norm = ct_residual_norm(a->of, a->position);
+    double scale = a->of->scale[a->position];
+    a->norm = ct_residual_norm(a->of, a->position);
     if (scale > 0) b->threshold[lane] = w->least / scale * (1 - MARGIN);
-    b->error[lane] = ct_pair_error_bound(&w->pairs, norm * w->largest_norm);
+    b->error[lane] = ct_pair_error_bound(&w->pairs, a->norm * w->largest_norm);
     if (a->limit > b->length) b->length = a->limit;
     /* a point is at distance 0 of itself, also when it is explained */
     if (w->queries->self && a->row >= 0 && a->row < a->limit) add_answer(w, a, a->position, 0);
@@ -139,8 +141,7 @@ static void take_pair(const within *w, block *b, int lane, int x, double c) {
   int row = w->index->row[x];
   if (row == a->row || row >= a->limit) return;
   if (w->count) {
-    double norm = ct_residual_norm(a->of, a->position);
-    double sure = fabs(c) - ct_pair_error(&w->pairs, c, norm * w->norm[x]);
+    double sure = fabs(c) - ct_pair_error(&w->pairs, c, a->norm * w->norm[x]);
     if (sure * a->of->scale[a->position] * w->index->scale[x] > w->least + 4 * MARGIN) {
       a->found++;
       return;
