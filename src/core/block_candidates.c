@@ -25,28 +25,44 @@
 
 static int slack(int wanted) { return 8 + wanted / 16; }
 
-size_t ct_candidates_size(const ct_candidates *candidates) {
-  return (size_t)candidates->full + CT_LEAF + CT_CANDIDATES_PADDING;
+/* A buffer is cut to k and filled with as many again, and two leaves, before it is cut the next time. */
+static size_t full_size(const ct_blocks *blocks, int wanted) {
+  size_t slots = (size_t)blocks->leaves * CT_LEAF, full = 2 * (size_t)wanted + 2 * CT_LEAF;
+  return full < slots ? full : slots;
 }
 
-ct_status ct_candidates_make(ct_candidates *candidates, const ct_blocks *blocks, int wanted,
-                             const ct_run *run) {
-  size_t slots = (size_t)blocks->leaves * CT_LEAF;
-  size_t full = 2 * (size_t)wanted + 2 * CT_LEAF;
-  if (full > slots) full = slots;
-  candidates->full = (int)full;
-  size_t size = ct_candidates_size(candidates);
-  CT_NEW(candidates->key, &run->arena, size);
-  CT_NEW(candidates->slot, &run->arena, size);
-  CT_NEW(candidates->item, &run->arena, size);
-  CT_NEW(candidates->other, &run->arena, blocks->dim);
-  candidates->wanted = wanted;
-  /* in d dimensions the number of points within a distance grows with its power d */
+size_t ct_candidates_size(const ct_blocks *blocks, int wanted) {
+  return full_size(blocks, wanted) + CT_LEAF + CT_CANDIDATES_PADDING;
+}
+
+/* Where the wanted-th of a full buffer's keys is expected, between 0 and the largest: in d dimensions the
+ * number of points within a distance grows with its power d. */
+static double expected_share(const ct_blocks *blocks, int wanted) {
+  double full = (double)full_size(blocks, wanted) + CT_LEAF / 2;
   double exponent = (blocks->key == CT_KEY_SQUARES ? 2.0 : 1.0) / blocks->dim;
-  candidates->share = pow((wanted + 0.4 * slack(wanted)) / (double)(full + CT_LEAF / 2), exponent);
-  candidates->points = candidates->boxes = 0;
-  candidates->relieve = ct_candidates_cut;
-  candidates->owner = NULL;
+  return pow((wanted + 0.4 * slack(wanted)) / full, exponent);
+}
+
+ct_status ct_candidates_make(ct_candidates *candidates, int queries, const ct_blocks *blocks, int wanted,
+                             const ct_run *run) {
+  size_t size = ct_candidates_size(blocks, wanted);
+  double *other;
+  ct_candidate *item;
+  CT_NEW(other, &run->arena, blocks->dim);
+  CT_NEW(item, &run->arena, size);
+  for (int q = 0; q < queries; q++) {
+    ct_candidates *c = &candidates[q];
+    CT_NEW(c->key, &run->arena, size);
+    CT_NEW(c->slot, &run->arena, size);
+    c->other = other;
+    c->item = item;
+    c->wanted = wanted;
+    c->full = (int)full_size(blocks, wanted);
+    c->share = expected_share(blocks, wanted);
+    c->points = c->boxes = 0;
+    c->relieve = ct_candidates_cut;
+    c->owner = NULL;
+  }
   return CT_OK;
 }
 

@@ -38,11 +38,12 @@ typedef struct ct_candidates {
 /* Kernels write whole vectors: so many entries behind the last one must exist. */
 #define CT_CANDIDATES_PADDING 16
 
-ct_status ct_candidates_make(ct_candidates *candidates, const ct_blocks *blocks, int wanted,
+/* Room for several queries at once, of one thread: they share their scratch. */
+ct_status ct_candidates_make(ct_candidates *candidates, int queries, const ct_blocks *blocks, int wanted,
                              const ct_run *run);
 
-/* Entries of an array that takes all candidates. */
-size_t ct_candidates_size(const ct_candidates *candidates);
+/* Entries of an array that takes all candidates of a query. */
+size_t ct_candidates_size(const ct_blocks *blocks, int wanted);
 
 /* Begins a query. */
 void ct_candidates_start(ct_candidates *candidates, const double *point, int limit, double bound);

@@ -139,6 +139,21 @@ CT_INLINE void scan_list(const ct_blocks *blocks, const ct_leaf_list *list, cons
   }
 }
 
+CT_INLINE void scan_some(const ct_blocks *blocks, int leaf, unsigned bits, const double *point,
+                         ct_candidates *c, ct_key key, int dim) {
+  const double *x = ct_leaf_at(blocks, leaf);
+  for (int j = 0; j < CT_LEAF; j += VEC_DOUBLES) {
+    unsigned part = bits >> j & ((1u << VEC_DOUBLES) - 1);
+    if (!part) continue;
+    vec found = point_keys(x + j, point, key, dim);
+    part &= vec_at_most(found, c->bound);
+    for (int i = 0; i < VEC_DOUBLES && c->limit != INT_MAX; i++)
+      if (blocks->row[leaf * CT_LEAF + j + i] >= c->limit) part &= ~(1u << i);
+    c->count += append(found, slots_from(leaf * CT_LEAF + j), part, c->key + c->count,
+                       c->slot + c->count);
+  }
+}
+
 CT_INLINE double nearest_reach(const double *leaf, const double *reach, const double *point, ct_key key,
                                int dim) {
   vec least = vec_all(INFINITY);
@@ -238,6 +253,52 @@ static void roots(double *value, int count) {
   for (int j = 0; j < count; j += VEC_DOUBLES) vec_store(value + j, vec_sqrt(vec_load(value + j)));
 }
 
+/* ---- the sieve ---- */
+
+static void convert_leaf(const double *leaf, const double *center, double scale, int dim, float *x,
+                         float *half) {
+  fvec sum[CT_LEAF / VEC_FLOATS];
+  for (int v = 0; v < CT_LEAF / VEC_FLOATS; v++) sum[v] = fvec_all(0);
+  for (int c = 0; c < dim; c++) {
+    float *side = x + c * CT_LEAF;
+    for (int j = 0; j < CT_LEAF; j += VEC_DOUBLES) {
+      vec difference = vec_sub(vec_load(leaf + c * CT_LEAF + j), vec_all(center[c]));
+      vec_store_floats(side + j, vec_mul(difference, vec_all(scale)));
+    }
+    for (int v = 0; v < CT_LEAF / VEC_FLOATS; v++) {
+      fvec value = fvec_load(side + v * VEC_FLOATS);
+      sum[v] = fvec_plus_square(sum[v], value);
+    }
+  }
+  for (int v = 0; v < CT_LEAF / VEC_FLOATS; v++) fvec_store(half + v * VEC_FLOATS, fvec_half(sum[v]));
+}
+
+/* Queries and vectors of points whose products are summed side by side, as registers allow. */
+#define TILE_QUERIES (CT_VEC == 512 ? 8 : CT_VEC == 256 ? 4 : 2)
+#define TILE_VECS (CT_VEC == 128 ? 4 : 2)
+
+static void sieve(const float *x, const float *half, int dim, const float *const *query,
+                  const float *limit, unsigned *kept) {
+  fvec sum[TILE_QUERIES][TILE_VECS];
+  for (int i = 0; i < CT_SIEVED; i++) kept[i] = 0;
+  for (int first = 0; first < CT_SIEVED; first += TILE_QUERIES)
+    for (int j = 0; j < CT_LEAF; j += TILE_VECS * VEC_FLOATS) {
+      for (int i = 0; i < TILE_QUERIES; i++)
+        for (int v = 0; v < TILE_VECS; v++) sum[i][v] = fvec_load(half + j + v * VEC_FLOATS);
+      for (int c = 0; c < dim; c++) {
+        fvec point[TILE_VECS];
+        for (int v = 0; v < TILE_VECS; v++) point[v] = fvec_load(x + c * CT_LEAF + j + v * VEC_FLOATS);
+        for (int i = 0; i < TILE_QUERIES; i++) {
+          fvec side = fvec_all(query[first + i][c]);
+          for (int v = 0; v < TILE_VECS; v++) sum[i][v] = fvec_minus_product(sum[i][v], side, point[v]);
+        }
+      }
+      for (int i = 0; i < TILE_QUERIES; i++)
+        for (int v = 0; v < TILE_VECS; v++)
+          kept[first + i] |= fvec_not_greater(sum[i][v], limit[first + i]) << (j + v * VEC_FLOATS);
+    }
+}
+
 /* ---- the variants ---- */
 
 /* Any dimension means one above those that have kernels of their own. */
@@ -259,16 +320,20 @@ static void roots(double *value, int count) {
                                   const double *point, ct_candidates *candidates) {                   \
     scan_list(blocks, list, point, candidates, kind, DIM(n), HIGH(n));                                         \
   }                                                                                                   \
+  static void scan_some_##name##n(const ct_blocks *blocks, int leaf, unsigned bits,                   \
+                                  const double *point, ct_candidates *candidates) {                   \
+    scan_some(blocks, leaf, bits, point, candidates, kind, DIM(n));                                   \
+  }                                                                                                   \
   static double nearest_reach_##name##n(const ct_blocks *blocks, const double *leaf,                  \
                                         const double *reach, const double *point) {                   \
     (void)blocks;                                                                                     \
     return nearest_reach(leaf, reach, point, kind, DIM(n));                                           \
   }
 
-#define ROW(name, n)                                                                                 \
-  {                                                                                                  \
-    near_boxes_##name##n, scan_leaf_##name##n, scan_list_##name##n, nearest_reach_##name##n,         \
-        count_keys, largest_key, keep_keys, rank, roots                                                                    \
+#define ROW(name, n)                                                                                  \
+  {                                                                                                   \
+    near_boxes_##name##n, scan_leaf_##name##n, scan_list_##name##n, scan_some_##name##n,              \
+        nearest_reach_##name##n, count_keys, largest_key, keep_keys, rank, roots, convert_leaf, sieve \
   }
 
 #define EACH_DIM(action, name, kind)                                                                  \

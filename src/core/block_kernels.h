@@ -27,6 +27,10 @@ typedef struct {
   void (*scan_list)(const struct ct_blocks *blocks, const struct ct_leaf_list *list, const double *point,
                     struct ct_candidates *candidates);
 
+  /* The same for the points of a leaf whose bits are set. Any key but powers. */
+  void (*scan_some)(const struct ct_blocks *blocks, int leaf, unsigned bits, const double *point,
+                    struct ct_candidates *candidates);
+
   /* The smallest reach[i] + norm of the difference between point i of a leaf and point. */
   double (*nearest_reach)(const struct ct_blocks *blocks, const double *leaf, const double *reach,
                           const double *point);
@@ -45,7 +49,20 @@ typedef struct {
 
   /* Square roots in place, of whole multiples of 8. */
   void (*roots)(double *value, int count);
+
+  /* x[c * CT_LEAF + j] = (leaf's coordinate c of point j - center[c]) * scale, as a float; half[j]: half
+   * the square of that vector, summed in floats. */
+  void (*convert_leaf)(const double *leaf, const double *center, double scale, int dim, float *x,
+                       float *half);
+
+  /* For CT_SIEVED queries of dim floats each: bit j of kept[i] is 0 where half[j] - query[i] . x[j] is
+   * greater than limit[i]. Fused or not, from the first side to the last. */
+  void (*sieve)(const float *x, const float *half, int dim, const float *const *query,
+                const float *limit, unsigned *kept);
 } ct_kernels;
+
+/* Queries of one call of a sieve. */
+#define CT_SIEVED 8
 
 /* How many distances are ranked at most: a step and a place share an int. */
 #define CT_RANKED 256

@@ -7,10 +7,10 @@
 #if CT_SIMD_X86
 
 #if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2,popcnt,bmi"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2,fma,popcnt,bmi"))), apply_to = function)
 #else
 #pragma GCC optimize("O3")
-#pragma GCC target("avx2,popcnt,bmi")
+#pragma GCC target("avx2,fma,popcnt,bmi")
 #endif
 
 #define CT_VEC 256

@@ -1,3 +1,22 @@
+/* The k nearest.
+ *
+ * Queries come in blocks of up to 32 that are near each other, and share one walk over the boxes. Two ways
+ * to do a block:
+ *
+ * One by one, in few dimensions. The first query of the block, its most central one, is searched alone: the
+ * leaves around it in order give a bound, a walk with that bound the leaves that matter. The distance of
+ * its last neighbour then bounds those of the others by the triangle inequality, and one walk for all of
+ * them lists leaves by their distance from the block. Each query goes through that list, testing eight
+ * boxes at a time, and ends where all that follow are too far from the block. Finished queries go on to
+ * lend their bounds to later ones. With limits queries stand in ascending order, so that what one may find
+ * the next ones may find as well.
+ *
+ * All together, in many dimensions, where every query needs most leaves of the list: see block_sieve.c.
+ * There bounds from other queries are worth little, and each query gets its own from the leaves around.
+ *
+ * The own row of an indexed query is a candidate like any other, and one more than k are wanted; so the
+ * triangle inequality needs no exception. It is dropped when the answer is written. */
+
 #include "canonical.h"
 
 #include <float.h>
@@ -7,13 +26,18 @@
 #include "block_answers.h"
 #include "block_search.h"
 #include "block_select.h"
+#include "block_sieve.h"
 #include "ct.h"
 
 /* Of the progress; the rest is for the answers' last step. */
 #define SEARCH_SHARE 0.95
 
+/* A block is done together while the candidates of all its queries fit a core's second cache. */
+#define TOGETHER_BYTES (1 << 20)
+
 typedef struct {
   ct_block_worker own;
+  ct_sieve sieve;
   double reach[CT_LEAF]; /* per query of the block: norm of its last wanted neighbour, or INFINITY */
 } worker;
 
@@ -23,6 +47,8 @@ typedef struct {
   int k, wanted;
   worker *workers;
 } task;
+
+/* ---- the end of a query ---- */
 
 /* Answers query q from its sorted candidates, its own row dropped. */
 static void answer(const task *t, int q, double *distance, int *row, int count) {
@@ -38,9 +64,8 @@ static void answer(const task *t, int q, double *distance, int *row, int count) 
 }
 
 /* Orders the candidates of query i of the block and writes them. */
-static void finish_query(const task *t, worker *w, int i) {
+static void finish_query(const task *t, worker *w, ct_candidates *c, int i) {
   const ct_blocks *blocks = &t->search.blocks;
-  ct_candidates *c = &w->own.candidates;
   double *distance = w->own.distance;
   int *row = w->own.row;
   /* few enough to be sorted at once */
@@ -63,35 +88,44 @@ static void finish_query(const task *t, worker *w, int i) {
   answer(t, w->own.block.query[i], distance, row, c->count);
 }
 
-/* Scans leaves around the one nearest to query i until there are candidates enough for a bound. */
-static void seed(const task *t, worker *w, int i) {
+/* ---- first bounds ---- */
+
+/* Gives a query a bound: scans leaves around a near one until there are candidates enough. */
+static void seed(const task *t, ct_candidates *c, int leaf) {
   const ct_blocks *blocks = &t->search.blocks;
   const int *first_row = blocks->level[0].first_row;
-  const double *point = w->own.block.point + i * blocks->dim;
-  ct_candidates *c = &w->own.candidates;
-  ct_candidates_start(c, point, w->own.block.limit[i], DBL_MAX);
-  int leaf = ct_nearest_leaf(blocks, point, c->limit), low = leaf - 1, high = leaf + 1;
-  blocks->kernels.scan_leaf(blocks, leaf, point, c);
-  for (; c->count < t->wanted && (low >= 0 || high < blocks->leaves); low--, high++) {
-    if (low >= 0 && first_row[low] < c->limit) blocks->kernels.scan_leaf(blocks, low, point, c);
+  int low = leaf - 1, high = leaf + 1;
+  blocks->kernels.scan_leaf(blocks, leaf, c->point, c);
+  while (c->count < t->wanted && (low >= 0 || high < blocks->leaves)) {
+    if (low >= 0 && first_row[low] < c->limit) blocks->kernels.scan_leaf(blocks, low, c->point, c);
     if (c->count > c->full) ct_candidates_cut(c, blocks);
     if (high < blocks->leaves && first_row[high] < c->limit)
-      blocks->kernels.scan_leaf(blocks, high, point, c);
+      blocks->kernels.scan_leaf(blocks, high, c->point, c);
+    if (c->count > c->full) ct_candidates_cut(c, blocks);
+    low--, high++;
   }
   ct_candidates_cut(c, blocks);
+  c->count = 0;
 }
+
+static void start_query(const ct_blocks *blocks, const ct_query_block *block, int i, ct_candidates *c,
+                        double bound) {
+  ct_candidates_start(c, block->point + i * blocks->dim, block->limit[i], bound);
+}
+
+/* ---- one by one ---- */
 
 /* The first query of a block, alone. */
 static void search_first(const task *t, worker *w) {
-  ct_candidates *c = &w->own.candidates;
-  const double *point = w->own.block.point;
+  const ct_blocks *blocks = &t->search.blocks;
+  ct_candidates *c = w->own.candidates;
+  start_query(blocks, &w->own.block, 0, c, DBL_MAX);
   ct_answers_prefetch(&t->answers, w->own.block.query[0]);
-  seed(t, w, 0);
+  seed(t, c, ct_nearest_leaf(blocks, c->point, c->limit));
   ct_walk walk = {c->bound, c->limit, c->tie_key, c->tie_row};
-  ct_block_worker_list(&w->own, &t->search, point, point, &walk);
-  c->count = 0;
-  t->search.blocks.kernels.scan_list(&t->search.blocks, &w->own.list, point, c);
-  finish_query(t, w, 0);
+  ct_block_worker_list(&w->own, &t->search, c->point, c->point, &walk);
+  blocks->kernels.scan_list(blocks, &w->own.list, c->point, c);
+  finish_query(t, w, c, 0);
 }
 
 /* A key that no wanted neighbour of query i exceeds, by the triangle inequality: an earlier query's
@@ -108,30 +142,60 @@ static int is_one_place(const ct_query_block *block, int dim) {
   return 1;
 }
 
-static void search_block(void *self, int number, int thread) {
-  const task *t = self;
-  worker *w = &t->workers[thread];
-  ct_query_block *block = &w->own.block;
+static void search_one_by_one(const task *t, worker *w) {
   const ct_blocks *blocks = &t->search.blocks;
-  ct_block_worker_load(&w->own, &t->search, number);
+  ct_query_block *block = &w->own.block;
+  ct_candidates *c = w->own.candidates;
   for (int i = 0; i < CT_LEAF; i++) w->reach[i] = INFINITY;
-
   search_first(t, w);
   ct_walk walk = {0, block->limit[block->count - 1], INFINITY, INT_MAX};
   for (int i = 1; i < block->count; i++) walk.bound = fmax(walk.bound, reach_key(t, w, i));
-  if (is_one_place(block, blocks->dim) && w->own.candidates.tie_key == 0)
-    walk.tie_key = 0, walk.tie_row = w->own.candidates.tie_row;
+  if (is_one_place(block, blocks->dim)) walk.tie_key = c->tie_key, walk.tie_row = c->tie_row;
   ct_block_worker_list(&w->own, &t->search, block->low, block->high, &walk);
   for (int i = 1; i < block->count; i++) {
-    const double *point = block->point + i * blocks->dim;
-    ct_candidates_start(&w->own.candidates, point, block->limit[i], reach_key(t, w, i));
+    start_query(blocks, block, i, c, reach_key(t, w, i));
+    c->tie_key = walk.tie_key;
+    c->tie_row = walk.tie_row;
     ct_answers_prefetch(&t->answers, block->query[i]);
-    w->own.candidates.tie_key = walk.tie_key;
-    w->own.candidates.tie_row = walk.tie_row;
-    blocks->kernels.scan_list(blocks, &w->own.list, point, &w->own.candidates);
-    finish_query(t, w, i);
+    blocks->kernels.scan_list(blocks, &w->own.list, c->point, c);
+    finish_query(t, w, c, i);
   }
 }
+
+/* ---- all together ---- */
+
+static void search_together(const task *t, worker *w) {
+  const ct_blocks *blocks = &t->search.blocks;
+  ct_query_block *block = &w->own.block;
+  ct_walk walk = {0, block->limit[block->count - 1], INFINITY, INT_MAX};
+  int leaf = ct_nearest_leaf(blocks, block->point, block->limit[0]);
+  for (int i = 0; i < block->count; i++) {
+    ct_candidates *c = &w->own.candidates[i];
+    start_query(blocks, block, i, c, DBL_MAX);
+    seed(t, c, leaf);
+    walk.bound = fmax(walk.bound, c->bound);
+  }
+  if (is_one_place(block, blocks->dim)) {
+    walk.tie_key = w->own.candidates[0].tie_key;
+    walk.tie_row = w->own.candidates[0].tie_row;
+  }
+  ct_block_worker_list(&w->own, &t->search, block->low, block->high, &walk);
+  ct_sieve_scan(&w->sieve, blocks, block, &w->own.list, w->own.candidates);
+  for (int i = 0; i < block->count; i++) {
+    ct_answers_prefetch(&t->answers, block->query[i]);
+    finish_query(t, w, &w->own.candidates[i], i);
+  }
+}
+
+static void search_block(void *self, int number, int thread) {
+  const task *t = self;
+  worker *w = &t->workers[thread];
+  ct_block_worker_load(&w->own, &t->search, number);
+  if (w->own.together > 1) search_together(t, w);
+  else search_one_by_one(t, w);
+}
+
+/* ---- the call ---- */
 
 /* How many nearest rows a search must find so that k are left without the query's own. */
 static int wanted_rows(const ct_queries *queries, int k, int n) {
@@ -140,6 +204,21 @@ static int wanted_rows(const ct_queries *queries, int k, int n) {
     for (int q = 0; q < queries->count && !own; q++)
       own = !queries->limit || queries->limit[q] > ct_query_row(queries, q);
   return k < n - own ? k + own : n;
+}
+
+static int queries_together(const ct_blocks *blocks, int wanted) {
+  size_t bytes = ct_candidates_size(blocks, wanted) * (sizeof(double) + sizeof(int)) * CT_LEAF;
+  return ct_sieve_pays(blocks) && bytes <= TOGETHER_BYTES ? CT_LEAF : 1;
+}
+
+static ct_status make_workers(task *t, const ct_run *run) {
+  int together = queries_together(&t->search.blocks, t->wanted);
+  CT_NEW(t->workers, &run->arena, run->threads);
+  for (int i = 0; i < run->threads; i++) {
+    CT_TRY(ct_block_worker_make(&t->workers[i].own, &t->search, t->wanted, together, run));
+    if (together > 1) CT_TRY(ct_sieve_make(&t->workers[i].sieve, &t->search.blocks, run));
+  }
+  return CT_OK;
 }
 
 ct_status ct_block_knn(const ct_points *points, const ct_metric *metric, const int *order,
@@ -151,9 +230,7 @@ ct_status ct_block_knn(const ct_points *points, const ct_metric *metric, const i
   CT_TRY(ct_block_search_start(points, metric, order, queries, &t.search, stats, run));
   t.k = k, t.wanted = wanted_rows(queries, k, points->n);
   ct_answers_start(&t.answers, id, dist, queries->count, k);
-  CT_NEW(t.workers, &run->arena, run->threads);
-  for (int i = 0; i < run->threads; i++)
-    CT_TRY(ct_block_worker_make(&t.workers[i].own, &t.search, t.wanted, run));
+  CT_TRY(make_workers(&t, run));
   CT_TRY(ct_block_search_run(&t.search, search_block, &t, SEARCH_SHARE, stats, run));
   for (int i = 0; i < run->threads; i++) ct_block_worker_count(&t.workers[i].own, stats);
   double start = run->now();

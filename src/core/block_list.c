@@ -6,19 +6,11 @@
 #include <limits.h>
 #include <math.h>
 
+#include "inline.h"
+
 /* The list is sorted by distance roughly, into so many classes: it only has to begin with near leaves
  * and to end with far ones. */
 #define CLASSES 64
-
-static int lowest_bit(unsigned bits) {
-#if defined(__GNUC__) || defined(__clang__)
-  return __builtin_ctz(bits);
-#else
-  int i = 0;
-  while (!(bits >> i & 1)) i++;
-  return i;
-#endif
-}
 
 ct_status ct_leaf_list_make(ct_leaf_list *list, const ct_blocks *blocks, const ct_run *run) {
   size_t groups = (size_t)blocks->leaves / CT_FAN + 1;
@@ -55,7 +47,7 @@ static int descend(ct_leaf_list *list, const ct_blocks *blocks, int level, int c
     const double *group = ct_box_group_at(blocks, level, list->node[i]);
     unsigned near = blocks->kernels.near_boxes(blocks, group, low, high, walk->bound, key);
     for (; near; near &= near - 1) {
-      int j = lowest_bit(near), box = list->node[i] * CT_FAN + j;
+      int j = ct_lowest_bit(near), box = list->node[i] * CT_FAN + j;
       if (first_row[box] >= walk->limit) continue;
       if (key[j] >= walk->tie_key && first_row[box] > walk->tie_row) continue;
       list->node_key[found] = key[j];
@@ -167,7 +159,7 @@ static void look_at_group(descent *d, const ct_blocks *blocks, step at, const do
   int bottom = d->count;
   unsigned near = blocks->kernels.near_boxes(blocks, group, point, point, d->least, key);
   for (; near; near &= near - 1) {
-    int j = lowest_bit(near), box = at.group * CT_FAN + j;
+    int j = ct_lowest_bit(near), box = at.group * CT_FAN + j;
     if (first_row[j] >= limit || !(key[j] < d->least)) continue;
     if (at.level == 0) {
       d->least = key[j];

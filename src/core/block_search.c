@@ -38,15 +38,17 @@ ct_status ct_block_search_run(ct_block_search *search, ct_round_item work, void 
 }
 
 ct_status ct_block_worker_make(ct_block_worker *worker, const ct_block_search *search, int wanted,
-                               const ct_run *run) {
+                               int together, const ct_run *run) {
+  size_t size = ct_candidates_size(&search->blocks, wanted);
   CT_TRY(ct_query_block_make(&worker->block, search->blocks.dim, run));
   CT_TRY(ct_leaf_list_make(&worker->list, &search->blocks, run));
-  CT_TRY(ct_candidates_make(&worker->candidates, &search->blocks, wanted, run));
-  size_t size = ct_candidates_size(&worker->candidates);
+  CT_NEW(worker->candidates, &run->arena, together);
+  CT_TRY(ct_candidates_make(worker->candidates, together, &search->blocks, wanted, run));
   CT_NEW(worker->distance, &run->arena, size);
   CT_NEW(worker->row, &run->arena, size);
   CT_NEW(worker->sorted_distance, &run->arena, CT_RANKED);
   CT_NEW(worker->sorted_row, &run->arena, CT_RANKED);
+  worker->together = together;
   worker->boxes = 0;
   return CT_OK;
 }
@@ -61,6 +63,9 @@ void ct_block_worker_list(ct_block_worker *worker, const ct_block_search *search
 }
 
 void ct_block_worker_count(const ct_block_worker *worker, ct_stats *stats) {
-  stats->evaluations += (double)worker->candidates.points;
-  stats->nodes += (double)(worker->boxes + worker->candidates.boxes);
+  stats->nodes += (double)worker->boxes;
+  for (int i = 0; i < worker->together; i++) {
+    stats->evaluations += (double)worker->candidates[i].points;
+    stats->nodes += (double)worker->candidates[i].boxes;
+  }
 }

@@ -29,14 +29,15 @@ ct_status ct_block_search_run(ct_block_search *search, ct_round_item work, void 
 typedef struct {
   ct_query_block block;
   ct_leaf_list list;
-  ct_candidates candidates;
+  ct_candidates *candidates; /* of one query, or of all of a block */
+  int together;              /* how many */
   double *distance, *sorted_distance; /* of all candidates; of CT_RANKED */
   int *row, *sorted_row;
   long boxes;
 } ct_block_worker;
 
 ct_status ct_block_worker_make(ct_block_worker *worker, const ct_block_search *search, int wanted,
-                               const ct_run *run);
+                               int together, const ct_run *run);
 
 /* Loads block number of the class at work. */
 void ct_block_worker_load(ct_block_worker *worker, const ct_block_search *search, int number);

@@ -16,6 +16,8 @@
 #define VEC_DOUBLES (CT_VEC / 64)
 #define VEC_INTS (CT_VEC / 32)
 
+#define VEC_FLOATS (CT_VEC / 32)
+
 /* ---- 512 bits ---- */
 #if CT_VEC == 512
 
@@ -68,6 +70,21 @@ CT_INLINE ivec ivec_count_above(ivec count, ivec a, ivec b) {
 /* Truncated to ints, at p. */
 CT_INLINE void vec_store_ints(int *p, vec a) {
   _mm256_storeu_si256((__m256i *)p, _mm512_cvttpd_epi32(a));
+}
+
+typedef __m512 fvec;
+
+CT_INLINE void vec_store_floats(float *p, vec a) { _mm256_storeu_ps(p, _mm512_cvtpd_ps(a)); }
+
+CT_INLINE fvec fvec_load(const float *p) { return _mm512_loadu_ps(p); }
+CT_INLINE void fvec_store(float *p, fvec a) { _mm512_storeu_ps(p, a); }
+CT_INLINE fvec fvec_all(float a) { return _mm512_set1_ps(a); }
+CT_INLINE fvec fvec_half(fvec a) { return _mm512_mul_ps(a, _mm512_set1_ps(0.5f)); }
+/* a + b b and a - b c, fused where that is as fast */
+CT_INLINE fvec fvec_plus_square(fvec a, fvec b) { return _mm512_fmadd_ps(b, b, a); }
+CT_INLINE fvec fvec_minus_product(fvec a, fvec b, fvec c) { return _mm512_fnmadd_ps(b, c, a); }
+CT_INLINE unsigned fvec_not_greater(fvec a, float b) {
+  return _mm512_cmp_ps_mask(a, _mm512_set1_ps(b), _CMP_NGT_UQ);
 }
 
 /* ---- 256 bits ---- */
@@ -129,6 +146,20 @@ CT_INLINE ivec ivec_count_above(ivec count, ivec a, ivec b) {
 }
 
 CT_INLINE void vec_store_ints(int *p, vec a) { _mm_storeu_si128((__m128i *)p, _mm256_cvttpd_epi32(a)); }
+
+typedef __m256 fvec;
+
+CT_INLINE void vec_store_floats(float *p, vec a) { _mm_storeu_ps(p, _mm256_cvtpd_ps(a)); }
+
+CT_INLINE fvec fvec_load(const float *p) { return _mm256_loadu_ps(p); }
+CT_INLINE void fvec_store(float *p, fvec a) { _mm256_storeu_ps(p, a); }
+CT_INLINE fvec fvec_all(float a) { return _mm256_set1_ps(a); }
+CT_INLINE fvec fvec_half(fvec a) { return _mm256_mul_ps(a, _mm256_set1_ps(0.5f)); }
+CT_INLINE fvec fvec_plus_square(fvec a, fvec b) { return _mm256_fmadd_ps(b, b, a); }
+CT_INLINE fvec fvec_minus_product(fvec a, fvec b, fvec c) { return _mm256_fnmadd_ps(b, c, a); }
+CT_INLINE unsigned fvec_not_greater(fvec a, float b) {
+  return (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(a, _mm256_set1_ps(b), _CMP_NGT_UQ));
+}
 
 /* ---- 128 bits ---- */
 #else
@@ -201,6 +232,34 @@ CT_INLINE ivec ivec_load(const int *p) {
 CT_INLINE void ivec_store(int *p, ivec a) { memcpy(p, &a, sizeof a); }
 CT_INLINE ivec ivec_all(int a) { return (ivec){a, a, a, a}; }
 CT_INLINE ivec ivec_count_above(ivec count, ivec a, ivec b) { return count - (ivec)(a > b); }
+
+typedef float fvec __attribute__((vector_size(16)));
+
+CT_INLINE fvec fvec_load(const float *p) {
+  fvec a;
+  memcpy(&a, p, sizeof a);
+  return a;
+}
+CT_INLINE void fvec_store(float *p, fvec a) { memcpy(p, &a, sizeof a); }
+CT_INLINE fvec fvec_all(float a) { return (fvec){a, a, a, a}; }
+CT_INLINE fvec fvec_half(fvec a) { return a * fvec_all(0.5f); }
+CT_INLINE fvec fvec_plus_square(fvec a, fvec b) { return a + b * b; }
+CT_INLINE fvec fvec_minus_product(fvec a, fvec b, fvec c) { return a - b * c; }
+#if defined(__SSE2__)
+CT_INLINE void vec_store_floats(float *p, vec a) {
+  _mm_storel_epi64((__m128i *)p, _mm_castps_si128(_mm_cvtpd_ps((__m128d)a)));
+}
+CT_INLINE unsigned fvec_not_greater(fvec a, float b) {
+  return (unsigned)_mm_movemask_ps(_mm_cmpngt_ps((__m128)a, _mm_set1_ps(b)));
+}
+#else
+CT_INLINE void vec_store_floats(float *p, vec a) { p[0] = (float)a[0], p[1] = (float)a[1]; }
+CT_INLINE unsigned fvec_not_greater(fvec a, float b) {
+  unsigned bits = 0;
+  for (int j = 0; j < 4; j++) bits |= (unsigned)!(a[j] > b) << j;
+  return bits;
+}
+#endif
 
 #endif
 

@@ -48,7 +48,7 @@ static void take(ct_candidates *candidates, const ct_blocks *blocks) {
 }
 
 static void finish_query(const task *t, worker *w) {
-  take(&w->own.candidates, &t->search.blocks);
+  take(w->own.candidates, &t->search.blocks);
   if (t->count) t->count[w->query] = (int)w->found;
   if (!t->offset) return;
   int *id = t->id + t->offset[w->query];
@@ -75,8 +75,8 @@ static void search_block(void *self, int number, int thread) {
     const double *point = block->point + i * blocks->dim;
     w->query = block->query[i];
     w->found = 0;
-    ct_candidates_start(&w->own.candidates, point, block->limit[i], t->bound);
-    blocks->kernels.scan_list(blocks, &w->own.list, point, &w->own.candidates);
+    ct_candidates_start(w->own.candidates, point, block->limit[i], t->bound);
+    blocks->kernels.scan_list(blocks, &w->own.list, point, w->own.candidates);
     finish_query(t, w);
   }
 }
@@ -91,10 +91,10 @@ static ct_status search_within(task *t, const ct_points *points, const ct_metric
   CT_NEW(t->workers, &run->arena, run->threads);
   for (int i = 0; i < run->threads; i++) {
     worker *w = &t->workers[i];
-    CT_TRY(ct_block_worker_make(&w->own, &t->search, COLLECTED, run));
+    CT_TRY(ct_block_worker_make(&w->own, &t->search, COLLECTED, 1, run));
     w->task = t;
-    w->own.candidates.owner = w;
-    w->own.candidates.relieve = take;
+    w->own.candidates->owner = w;
+    w->own.candidates->relieve = take;
   }
   CT_TRY(ct_block_search_run(&t->search, search_block, t, 1, stats, run));
   for (int i = 0; i < run->threads; i++) ct_block_worker_count(&t->workers[i].own, stats);

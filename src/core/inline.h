@@ -9,4 +9,15 @@
 #define CT_INLINE static inline
 #endif
 
+/* The number of the lowest bit that is set; one must be. */
+static inline int ct_lowest_bit(unsigned bits) {
+#if defined(__GNUC__) || defined(__clang__)
+  return __builtin_ctz(bits);
+#else
+  int i = 0;
+  while (!(bits >> i & 1)) i++;
+  return i;
+#endif
+}
+
 #endif

@@ -52,7 +52,8 @@ static inline int all_neighbors(const ct_points *points, const ct_metric *metric
 
 enum { TEST_METRICS = 9 };
 
-static const double test_scale[9] = {1, 0.3, 2, 7, 1, 0.5, 3, 1.7, 0.9};
+static const double test_scale[33] = {1, 0.3, 2, 7, 1, 0.5, 3, 1.7, 0.9, 1, 1, 2, 1, 1, 3, 1, 1,
+                                      1, 0.7, 1, 1, 1, 1, 1, 1, 4, 1, 1, 1, 1, 0.4, 1, 1};
 
 static inline ct_metric test_metric(int which) {
   ct_metric metric = {CT_EUCLIDEAN, NULL, 0, 0};
@@ -73,7 +74,12 @@ static inline ct_metric test_metric(int which) {
 /* ---- data ---- */
 
 enum { UNIFORM, INTEGERS, TENTHS, DUPLICATES, CONSTANT_COLUMN, ONE_PLACE, CAUCHY, OUTLIER, LINE, TINY,
-       TEST_KINDS };
+       VAST, TEST_KINDS };
+
+/* Whether the keys of a metric stay finite on such data. */
+static inline int test_fits(int which, int kind) {
+  return !(which == 6 && kind == OUTLIER) && !(which >= 4 && which <= 6 && kind == VAST);
+}
 
 static inline double test_value(int kind, int i, int c, test_random *random) {
   double u = test_uniform(random);
@@ -86,6 +92,7 @@ static inline double test_value(int kind, int i, int c, test_random *random) {
     case OUTLIER: return i == 7 ? 1e9 : u;
     case LINE: return i;
     case TINY: return u * 1e-162;
+    case VAST: return u * 1e150;
     default: return u;
   }
 }

@@ -164,10 +164,17 @@ int main(void) {
           int powers = test_metric(which).kind == CT_MINKOWSKI;
           if ((way + kind + dim) % (powers ? 9 : 3)) continue;
           int n = 40 + 17 * (way + dim), ks[3] = {1, 7, way == ALL ? n : 40};
-          if (which == 6 && kind == OUTLIER) continue; /* powers would overflow */
+          if (!test_fits(which, kind)) continue;
           test_knn(n, dim, kind, which, way, ks[(dim + way + kind) % 3], 4);
           test_within(n, dim, kind, which, way, dim + way + kind);
         }
+  /* more dimensions than have kernels of their own */
+  for (int kind = 0; kind < TEST_KINDS; kind++)
+    for (int way = kind % 2; way < WAYS; way += 2) {
+      test_knn(400, 11, kind, 0, way, 7, 4);
+      test_knn(200, 33, kind, way % 4, way, 30, 4);
+      test_knn(390, 16, kind, 7, way, 3, 4);
+    }
   for (int kind = 0; kind < TEST_KINDS; kind++)
     for (int way = 0; way < WAYS; way++) {
       test_knn(1100, 2, kind, 0, way, 7, 4);
