@@ -135,6 +135,73 @@ static void test_tables(void) {
   }
 }
 
+static ct_tree build_large(ct_points points, ct_stats *stats) {
+  test_host host;
+  ct_metric metric = test_metric(0);
+  ct_distances distances;
+  ct_tree tree = tree_new(points.n);
+  int *rank = malloc((size_t)points.n * sizeof *rank);
+  test_host_start(&host);
+  ct_run run = test_run(&host, 2, CT_SIMD_BASE);
+  CHECK(ct_distances_of_points(&points, NULL, &metric, &distances, &run) == CT_OK);
+  CHECK(ct_hilbert_rank(&points, &metric, rank, &run) == CT_OK);
+  CHECK(ct_tree_build(&distances, rank, &tree, stats, &run) == CT_OK);
+  free(rank), free((double *)points.x);
+  test_host_end(&host);
+  return tree;
+}
+
+/* A small tree known by hand: row 2 is as far from row 1 as from row 0 and stays with the earlier; row 3
+ * is nearer to row 1; row 4 repeats row 0. */
+static void test_by_hand(void) {
+  double x[] = {0, 3, 1.5, 2.5, 0};
+  static const int point[] = {0, 4, 2, 1, 3}, size[] = {5, 1, 1, 2, 1};
+  static const int level[] = {2, CT_LEVEL_DUPLICATE, 0, 1, -2};
+  static const double radius[] = {3, 0, 0, 0.5, 0}, parent_distance[] = {0, 0, 1.5, 3, 0.5};
+  ct_stats stats = {0};
+  double *copy = malloc(sizeof x);
+  memcpy(copy, x, sizeof x);
+  ct_tree tree = build_large((ct_points){copy, 5, 1}, &stats);
+  for (int i = 0; i < 5; i++) {
+    CHECK(tree.point[i] == point[i] && tree.size[i] == size[i] && tree.level[i] == level[i]);
+    CHECK(tree.radius[i] == radius[i] && tree.parent_distance[i] == parent_distance[i]);
+  }
+  tree_free(&tree);
+}
+
+/* Siblings of one level stand by rank, without one by row. */
+static void check_sibling_order(const int *rank, const ct_distances *distances, int n) {
+  test_host host;
+  ct_stats stats = {0};
+  ct_tree tree = tree_new(n);
+  test_host_start(&host);
+  ct_run run = test_run(&host, 1, CT_SIMD_BASE);
+  CHECK(ct_tree_build(distances, rank, &tree, &stats, &run) == CT_OK);
+  int *parent = tree_parents(&tree);
+  for (int i = 1; i < n; i++) {
+    int next = i + tree.size[i];
+    if (next >= n || parent[next] != parent[i] || tree.level[next] != tree.level[i]) continue;
+    if (tree.level[i] == CT_LEVEL_DUPLICATE || !rank) CHECK(tree.point[i] < tree.point[next]);
+    else CHECK(rank[tree.point[i]] < rank[tree.point[next]]);
+  }
+  free(parent);
+  tree_free(&tree);
+  test_host_end(&host);
+}
+
+static void test_sibling_order(void) {
+  enum { N = 900 };
+  int rank[N];
+  for (int kind = 0; kind < TABLES; kind++) {
+    table_metric table = {.d = table_fill(kind, N, 31), .n = N};
+    ct_distances distances = table_distances(&table);
+    for (int i = 0; i < N; i++) rank[i] = (i * 7 + 5) % N * 11 % N;
+    check_sibling_order(rank, &distances, N);
+    check_sibling_order(NULL, &distances, N);
+    free((double *)table.d);
+  }
+}
+
 /* The tree without rows >= end: subtrees vanish whole. */
 static ct_tree drop_rows(const ct_tree *tree, int end) {
   ct_tree few = tree_new(end);
@@ -179,22 +246,6 @@ static void test_prefixes(void) {
 }
 
 /* ---- cost ---- */
-
-static ct_tree build_large(ct_points points, ct_stats *stats) {
-  test_host host;
-  ct_metric metric = test_metric(0);
-  ct_distances distances;
-  ct_tree tree = tree_new(points.n);
-  int *rank = malloc((size_t)points.n * sizeof *rank);
-  test_host_start(&host);
-  ct_run run = test_run(&host, 2, CT_SIMD_BASE);
-  CHECK(ct_distances_of_points(&points, NULL, &metric, &distances, &run) == CT_OK);
-  CHECK(ct_hilbert_rank(&points, &metric, rank, &run) == CT_OK);
-  CHECK(ct_tree_build(&distances, rank, &tree, stats, &run) == CT_OK);
-  free(rank), free((double *)points.x);
-  test_host_end(&host);
-  return tree;
-}
 
 static double evaluations_per_point(int n, int dim) {
   test_random random = {3};
@@ -347,6 +398,8 @@ int main(void) {
   test_small();
   test_long();
   test_tables();
+  test_by_hand();
+  test_sibling_order();
   test_prefixes();
   test_growth();
   test_hard_data();
