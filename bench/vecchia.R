@@ -16,7 +16,7 @@ ours <- function(x, threads) function() vecchia_neighbors(x, m = m, threads = th
 result <- compare(list("1 thread" = ours(x, 1), "2 threads" = ours(x, 2)), rounds)
 peers <- c(if (have("GpGp")) list("GpGp::find_ordered_nn" = function() GpGp::find_ordered_nn(x, m)),
            if (have("BRISC")) list("BRISC_neighbor, 2 threads" = function()
-             utils::capture.output(BRISC::BRISC_neighbor(x, n.neighbors = m, order = "None", search.type = "cb", n_omp = 2, verbose = FALSE))))
+             utils::capture.output(BRISC::BRISC_neighbor(x, n.neighbors = m, ordering = seq_len(n), search.type = "cb", n_omp = 2, verbose = FALSE))))
 slow <- compare(peers, 1)
 seconds <- c(result$seconds, slow$seconds)
 best <- result$seconds[["2 threads"]]
