@@ -14,10 +14,13 @@ m <- 30
 x <- matrix(runif(2 * n), n)
 ours <- function(x, threads) function() vecchia_neighbors(x, m = m, threads = threads, progress = FALSE)
 result <- compare(list("1 thread" = ours(x, 1), "2 threads" = ours(x, 2)), rounds)
+brisc <- function(search, ordering) function() utils::capture.output(
+  invisible(BRISC::BRISC_neighbor(x, n.neighbors = m, ordering = ordering, search.type = search, n_omp = 2, verbose = FALSE)))
+by_sum <- order(rowSums(x))
 peers <- c(if (have("GpGp")) list("GpGp::find_ordered_nn" = function() GpGp::find_ordered_nn(x, m)),
-           if (have("BRISC")) list("BRISC_neighbor, 2 threads" = function()
-             utils::capture.output(BRISC::BRISC_neighbor(x, n.neighbors = m, ordering = seq_len(n), search.type = "cb", n_omp = 2, verbose = FALSE))))
-slow <- compare(peers, 1)
+           if (have("BRISC")) list("BRISC_neighbor, tree, 2 threads" = brisc("tree", seq_len(n)),
+                                   "BRISC_neighbor, code book by sums, 2 threads" = brisc("cb", by_sum)))
+slow <- compare(peers, 3)
 seconds <- c(result$seconds, slow$seconds)
 best <- result$seconds[["2 threads"]]
 cat("\n## n = 100000, d = 2, m = 30\n")
