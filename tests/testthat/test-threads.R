@@ -22,25 +22,36 @@ test_that("forked children answer after a threaded parent, with one thread", {
   expect_identical(attr(answer[[1]], "stats")$threads, 1L)
 })
 
-test_that("an interrupt stops a search in half a second and the next call is right", {
+test_that("an interrupt stops a build or a search in half a second, and nothing is lost", {
   skip_on_os("windows")
   script <- withr::local_tempfile(fileext = ".R")
   writeLines(c(
     "library(covertree)",
-    "set.seed(1); x <- matrix(rnorm(3e6), ncol = 20)",
-    "small <- x[1:2000, ]; truth <- find_knn(small, k = 3, threads = 1)$index",
-    "for (i in 1:2) {",
-    "  me <- Sys.getpid(); sent <- tempfile()",
-    "  system(sprintf(\"(sleep 1; date +%%s.%%N > %s; kill -INT %d) &\", sent, me))",
-    "  got <- tryCatch(find_knn(x, k = 10, threads = 2, progress = FALSE), interrupt = function(e) 'interrupt')",
-    "  late <- as.numeric(Sys.time()) - as.numeric(readLines(sent))",
-    "  stopifnot(identical(got, 'interrupt'), late < 0.5)",
+    "set.seed(1); many <- matrix(rnorm(3e6), ncol = 20); flat <- matrix(runif(8e5), ncol = 2)",
+    "near <- metric_residual(cov_matern(1.5, lengthscale = 0.2), flat[1:200, ])",
+    "calls <- list(",
+    "  function() find_knn(many, k = 10, threads = 2, progress = FALSE),",
+    "  function() cover_tree(many, build = 'metric', threads = 2, progress = FALSE),",
+    "  function() cover_tree(flat, metric = near, build = 'metric', threads = 2, progress = FALSE),",
+    "  function() repeat vecchia_neighbors(flat, m = 30, metric = near, threads = 2, progress = FALSE)",
+    ")",
+    "small <- many[1:2000, ]; truth <- find_knn(small, k = 3, threads = 1)$index",
+    "used <- late <- numeric()",
+    "for (i in 1:20) {",
+    "  sent <- tempfile()",
+    "  system(sprintf(\"(sleep 0.%d; date +%%s.%%N > %s; kill -INT %d) &\", 3 + i %% 5, sent, Sys.getpid()))",
+    "  got <- tryCatch(calls[[1 + i %% 4]](), interrupt = function(e) 'interrupt')",
+    "  stopifnot(identical(got, 'interrupt'))",
+    "  late[i] <- as.numeric(Sys.time()) - as.numeric(readLines(sent))",
+    "  used[i] <- sum(gc()[, 2])",
     "}",
+    "cat('late', max(late), 'growth', max(used[5:20]) - used[4], '\\n')",
+    "stopifnot(max(late) < 0.5, max(used[5:20]) - used[4] < 1)",
     "stopifnot(identical(find_knn(small, k = 3, threads = 2)$index, truth))",
     "cat('sound')"
   ), script)
-  out <- system2(file.path(R.home("bin"), "Rscript"), script, stdout = TRUE, stderr = TRUE,
-                 env = paste0("R_LIBS=", paste(.libPaths(), collapse = ":")))
+  out <- suppressWarnings(system2(file.path(R.home("bin"), "Rscript"), script, stdout = TRUE, stderr = TRUE,
+                                  env = paste0("R_LIBS=", paste(.libPaths(), collapse = ":"))))
   expect_identical(utils::tail(out, 1), "sound", info = paste(out, collapse = "\n"))
 })
 
