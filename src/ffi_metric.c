@@ -85,8 +85,10 @@ static ct_status closure_to(const void *self, int q, const int *rows, int count,
   return call_closure(f, f->queries, q, rows, count, out);
 }
 
-/* A user's function promises no rounding error; this much is granted to it. */
+/* A user's function promises no rounding error; this much is granted to it: a relative part, and an absolute one
+ * because squares of differences below 1e-162 vanish. */
 #define CLOSURE_SLACK 1e-10
+#define CLOSURE_ABSOLUTE_SLACK 1e-150
 
 /* A copy that lives as long as the call. */
 static void *keep(const void *item, size_t size, const ct_run *run) {
@@ -115,7 +117,8 @@ static ct_distances distances_of_coordinates(SEXP index, SEXP query, const ct_ru
                         .to = closure_to,
                         .self = keep(&self, sizeof self, run),
                         .parallel = 0,
-                        .slack = CLOSURE_SLACK};
+                        .slack = CLOSURE_SLACK,
+                        .absolute_slack = CLOSURE_ABSOLUTE_SLACK};
 }
 
 static ct_distances distances_of_residual(SEXP index, SEXP queries, int asked, const ct_run *run) {

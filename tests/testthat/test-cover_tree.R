@@ -28,18 +28,30 @@ test_that("an index survives a file and another process", {
   expect_identical(readRDS(paste0(file, ".out"))$index, find_knn(tree, k = 4)$index)
 })
 
-test_that("hard shapes build, answer and stay small", {
-  far <- rbind(matrix(runif(20000), ncol = 2), c(1e9, 1e9))
-  geometric <- matrix(c(2^-(1:1100), numeric(900)))
-  same <- matrix(1, 5000, 2)
-  grid <- as.matrix(expand.grid(1:80, 1:80))
-  for (x in list(far, geometric, same, grid)) {
-    tree <- cover_tree(x)
-    expect_silent(tree_check(tree))
-    expect_lte(as.numeric(object.size(tree$tree) + object.size(tree$blocks)) / nrow(x), 64)
-    rows <- c(1, nrow(x) %/% 2, nrow(x))
-    expect_same_neighbors(find_knn(tree, rows = rows, k = 5),
-                          oracle_knn(metric_euclidean(), unname(x), 5, unname(x)[rows, , drop = FALSE], own = rows))
+test_that("hard shapes of 100,000 points and a million build in seconds, answer and stay small", {
+  n <- 1e5
+  set.seed(44)
+  shapes <- list(
+    same = matrix(1, n, 2),
+    halved = matrix(2^-(1:n)), # from 2^-1074 on there is nothing but zeros
+    grid = as.matrix(expand.grid(1:1000, 1:1000)) + 0,
+    far = rbind(matrix(runif(2 * n - 2), ncol = 2), c(1e9, 1e9))
+  )
+  squares <- metric_function(function(a, B) sqrt(rowSums((B - rep(a, each = nrow(B)))^2)))
+  for (shape in names(shapes)) {
+    x <- unname(shapes[[shape]])
+    rows <- as.integer(c(1, 551, nrow(x) %/% 2, nrow(x)))
+    truth <- oracle_knn(metric_euclidean(), x, 5, x[rows, , drop = FALSE], own = rows)
+    seconds <- system.time({
+      tree <- cover_tree(x, build = "metric")
+      expect_silent(tree_check(tree))
+      all <- find_knn(tree, k = 5)
+    })[["elapsed"]]
+    expect_lt(seconds, 15)
+    expect_lte(as.numeric(object.size(tree)) - as.numeric(object.size(tree$x)), 64 * nrow(x))
+    expect_identical(unname(all$index[rows, ]), unname(truth$index), info = shape)
+    expect_same_neighbors(find_knn(tree, rows = rows, k = 5), truth)
+    if (shape != "grid") expect_same_neighbors(find_knn(cover_tree(x, squares), rows = rows, k = 5), truth)
   }
 })
 
