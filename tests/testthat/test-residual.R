@@ -1,22 +1,3 @@
-# All pairs by the canonical routine, sorted in R; the routine itself against the plain formula.
-canonical_distance <- function(tree, i, rows) {
-  .Call(covertree:::C_ffi_distance, tree, i, as.integer(rows), covertree:::run_settings(1, FALSE))
-}
-
-brute_force <- function(tree, k, rows = seq_len(length(tree)), limit = rep(length(tree), length(rows))) {
-  index <- matrix(NA_integer_, length(rows), k)
-  distance <- matrix(NA_real_, length(rows), k)
-  for (q in seq_along(rows)) {
-    candidates <- setdiff(seq_len(limit[q]), rows[q])
-    if (!length(candidates)) next
-    d <- canonical_distance(tree, rows[q], candidates)
-    best <- head(order(d, candidates), k)
-    index[q, seq_along(best)] <- candidates[best]
-    distance[q, seq_along(best)] <- d[best]
-  }
-  list(index = index, distance = distance)
-}
-
 # sqrt(1 - |rho|) by the definitions, in plain R.
 plain_distance <- function(cov, x, u) {
   k <- function(a, b) .Call(covertree:::C_ffi_covariance, covertree:::fit_covariance(cov, a, NULL), a, b)
