@@ -215,6 +215,7 @@ static void take_hits(const ct_two_frame *search, ct_searcher *s, const ct_opene
   int start = members->start[opened->target.ball];
   for (int h = 0; h < hits; h++) {
     const ct_hit *hit = s->hit + h;
+    if (s->ask_of[hit->lane] < 0) continue; /* where bounds reach 2, nobody asks */
     ct_ask *ask = s->ask + s->ask_of[hit->lane];
     int row = members->row[start + hit->member];
     if (ask->aside || row == ask->asker.row || row >= ask->asker.limit) continue;
@@ -271,7 +272,7 @@ static int limit_of_active(const ct_two_frame *search, const ct_searcher *s, con
   int limit = 0, some = o->active - first < 4 ? o->active - first : 4;
   if (!search->queries->limit) return o->target.members;
   for (int u = 0; u < some; u++) {
-    int own = s->ask[s->ask_of[o->lane[first + u]]].asker.limit;
+    int at = s->ask_of[o->lane[first + u]], own = at < 0 ? 0 : s->ask[at].asker.limit;
     limit = own > limit ? own : limit;
   }
   return ct_rows_below(members->row + members->start[o->target.ball], o->target.members, limit);
