@@ -3,10 +3,9 @@
 library(covertree)
 here <- if (file.exists("bench/common.R")) "bench" else "."
 source(file.path(here, "common.R"))
-arguments <- as.numeric(commandArgs(TRUE))
-rounds <- if (length(arguments)) arguments[1] else 5
-have <- function(p) requireNamespace(p, quietly = TRUE)
-machine(c("GPvecchia", "GpGp"))
+rounds <- number_arguments(rounds = 5)$rounds
+peers <- c("GPvecchia", "GpGp")
+cat("# ", machine_line(), "\n# ", version_line(peers), "\n", sep = "")
 
 plane <- function(n, d) matrix(runif(n * d), n)
 globe <- function(n) cbind(lon = runif(n, -180, 180), lat = asin(runif(n, -1, 1)) * 180 / pi)
@@ -17,11 +16,11 @@ unit <- function(x) {
 
 # rounds: the most that the slowest peer leaves time for
 work <- list(
-  list(name = "uniform, n = 1e5, d = 2", x = function() plane(1e5, 2), gpgp = TRUE),
-  list(name = "great circle, n = 1e5", x = function() globe(1e5), sphere = TRUE, gpgp = TRUE, rounds = 2),
-  list(name = "uniform, n = 1e5, d = 5", x = function() plane(1e5, 5), rounds = 2),
-  list(name = "uniform, n = 1e6, d = 2", x = function() plane(1e6, 2), rounds = 1),
-  list(name = "normal, n = 2e4, d = 10", x = function() matrix(rnorm(2e5), 2e4), rounds = 2)
+  list(key = "d2", name = "uniform, n = 1e5, d = 2", x = function() plane(1e5, 2), gpgp = TRUE),
+  list(key = "globe", name = "great circle, n = 1e5", x = function() globe(1e5), sphere = TRUE, gpgp = TRUE, rounds = 2),
+  list(key = "d5", name = "uniform, n = 1e5, d = 5", x = function() plane(1e5, 5), rounds = 2),
+  list(key = "million", name = "uniform, n = 1e6, d = 2", x = function() plane(1e6, 2), rounds = 1),
+  list(key = "d10", name = "normal, n = 2e4, d = 10", x = function() matrix(rnorm(2e5), 2e4), rounds = 2)
 )
 
 # GPvecchia knows no sphere: it gets unit vectors, whose distances order alike.
@@ -40,19 +39,21 @@ for (w in work) {
   set.seed(1)
   x <- w$x()
   result <- compare(calls_for(w, x), min(w$rounds, rounds))
-  cat("\n## ", w$name, "\n", sep = "")
   ours <- result$value[["covertree"]]$order
-  show_table(lapply(names(result$seconds), function(name) {
+  rows <- lapply(names(result$seconds), function(name) {
     seconds <- result$seconds[[name]]
     list(order = name, seconds = round(seconds, 3), "times ours" = round(seconds / result$seconds[["covertree"]], 1),
          "places as ours" = paste0(format(100 * mean(result$value[[name]]$order == ours), digits = 7), " %"))
-  }))
+  })
+  report(paste0("order-", w$key), paste0("maximin order: ", w$name), rows,
+         sprintf("1 thread, medians of %d", min(w$rounds, rounds)), peers)
 }
 
-cat("\n## other methods, n = 1e5, d = 2\n")
 set.seed(1)
 x <- plane(1e5, 2)
 methods <- c("hilbert", "middleout", "coordinate", "random")
 by_method <- lapply(methods, function(m) function() list(order = vecchia_order(x, m, threads = 1, progress = FALSE)))
 other <- compare(stats::setNames(by_method, methods), rounds)
-show_table(lapply(methods, function(m) list(method = m, seconds = round(other$seconds[[m]], 3))))
+report("order-methods", "other orders, n = 1e5, d = 2",
+       lapply(methods, function(m) list(method = m, seconds = round(other$seconds[[m]], 3))),
+       sprintf("1 thread, medians of %d", rounds))

@@ -3,10 +3,9 @@
 library(covertree)
 here <- if (file.exists("bench/common.R")) "bench" else "."
 source(file.path(here, "common.R"))
-arguments <- as.numeric(commandArgs(TRUE))
-rounds <- if (length(arguments)) arguments[1] else 5
-have <- function(p) requireNamespace(p, quietly = TRUE)
-machine(c("GpGp", "BRISC"))
+rounds <- number_arguments(rounds = 5)$rounds
+peers <- c("GpGp", "BRISC")
+cat("# ", machine_line(), "\n# ", version_line(peers), "\n", sep = "")
 
 set.seed(1)
 n <- 1e5
@@ -17,29 +16,29 @@ result <- compare(list("1 thread" = ours(x, 1), "2 threads" = ours(x, 2)), round
 brisc <- function(search, ordering) function() utils::capture.output(
   invisible(BRISC::BRISC_neighbor(x, n.neighbors = m, ordering = ordering, search.type = search, n_omp = 2, verbose = FALSE)))
 by_sum <- order(rowSums(x))
-peers <- c(if (have("GpGp")) list("GpGp::find_ordered_nn" = function() GpGp::find_ordered_nn(x, m)),
-           if (have("BRISC")) list("BRISC_neighbor, tree, 2 threads" = brisc("tree", seq_len(n)),
-                                   "BRISC_neighbor, code book by sums, 2 threads" = brisc("cb", by_sum)))
-slow <- compare(peers, 3)
+slow <- compare(c(
+  if (have("GpGp")) list("GpGp::find_ordered_nn" = function() GpGp::find_ordered_nn(x, m)),
+  if (have("BRISC")) list("BRISC_neighbor, tree, 2 threads" = brisc("tree", seq_len(n)),
+                          "BRISC_neighbor, code book by sums, 2 threads" = brisc("cb", by_sum))), min(rounds, 3))
 seconds <- c(result$seconds, slow$seconds)
 best <- result$seconds[["2 threads"]]
-cat("\n## n = 100000, d = 2, m = 30\n")
-show_table(lapply(names(seconds), function(name) list(search = name, seconds = round(seconds[[name]], 3), "times ours" = round(seconds[[name]] / best, 1))))
 
-rows <- c(1:40, sample(n, 60))
-truth <- lapply(rows[rows > 1], function(i) {
+rows <- c(2:40, sample(n, 60))
+truth <- lapply(rows, function(i) {
   d <- (x[seq_len(i - 1), 1] - x[i, 1])^2 + (x[seq_len(i - 1), 2] - x[i, 2])^2
   order(d)[seq_len(min(m, i - 1))]
 })
-found <- result$value[["2 threads"]]$index[rows[rows > 1], ]
-cat("recall", mean(mapply(function(i, t) mean(t %in% found[i, ]), seq_along(truth), truth)), "on", length(truth), "rows\n")
+recall <- mean(mapply(function(i, t) mean(t %in% result$value[["2 threads"]]$index[i, ]), rows, truth))
+report("vecchia", "conditioning sets, Euclidean, n = 100,000, d = 2, m = 30", lapply(names(seconds), function(name) {
+  own <- name %in% names(result$seconds)
+  list(search = if (own) paste0("covertree, ", name) else name, seconds = signif(seconds[[name]], 3),
+       "times ours" = round(seconds[[name]] / best, 1))
+}), c(sprintf("medians of %d, of peers %d", rounds, min(rounds, 3)), sprintf("recall of covertree on %d rows: %g", length(rows), recall)), peers)
 
-cat("\n## growth, d = 2, m = 30, 2 threads\n")
-sizes <- c(1e5, 2e5, 4e5, 1e6)
-grown <- lapply(sizes, function(n) {
+grown <- lapply(c(1e5, 2e5, 4e5, 1e6), function(n) {
   x <- matrix(runif(2 * n), n)
   run <- compare(list(a = ours(x, 2)), rounds)
-  list(n = n, seconds = round(run$seconds[["a"]], 3), "microseconds a point" = round(1e6 * run$seconds[["a"]] / n, 3),
+  list(n = n, seconds = signif(run$seconds[["a"]], 3), "microseconds a point" = round(1e6 * run$seconds[["a"]] / n, 3),
        "points scanned" = round(attr(run$value$a, "stats")$evaluations / n))
 })
-show_table(grown)
+report("vecchia-growth", "conditioning sets, Euclidean, d = 2, m = 30, growing n", grown, sprintf("2 threads, medians of %d", rounds))
