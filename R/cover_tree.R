@@ -113,7 +113,7 @@ light_index <- function(x, metric, run, arg, call) {
 
 # Types and lengths of an index that may come from anywhere; the core verifies what they hold before it reads on.
 check_index <- function(tree, call) {
-  broken <- index_fault(tree)
+  broken <- tryCatch(index_fault(unclass(tree)), error = function(e) "a part is not of its type")
   if (!is.null(broken)) {
     stop_input(c("The index is damaged: {broken}.", i = "Build it anew with {.fn cover_tree}."),
                kind = "index", call = call)
@@ -124,13 +124,15 @@ index_fault <- function(tree) {
   if (!is.list(tree)) return("it is not a list")
   x <- tree$x
   if (!is.double(x) || !is.matrix(x) || nrow(x) == 0 || ncol(x) == 0) return("`x` is not a matrix of points")
-  if (!inherits(tree$metric, "covertree_metric")) return("`metric` is not a metric")
+  if (!is_metric(tree$metric)) return("`metric` is not a metric")
   n <- nrow(x)
   if (is_correlation(tree$metric)) {
     fault <- residual_fault(tree, n)
     if (!is.null(fault)) return(fault)
   } else if (!metric_fits(tree$metric, x)) {
     return("`x` and `metric` do not fit each other")
+  } else if (!is.null(tree$residual)) {
+    return("`residual` belongs to no correlation")
   }
   if (tree$metric$kind != "function" && (!is.integer(tree$blocks) || length(tree$blocks) != n)) {
     return("`blocks` is not integer with an entry per point")
@@ -148,7 +150,7 @@ metric_fits <- function(metric, x) {
   tryCatch({
     check_values(x, fit_metric(metric, x))
     TRUE
-  }, covertree_error = function(e) FALSE)
+  }, error = function(e) FALSE)
 }
 
 #' Verify an index

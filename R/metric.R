@@ -122,6 +122,14 @@ fit_metric <- function(metric, x, run = NULL, call = rlang::caller_env()) {
   metric
 }
 
+is_metric <- function(metric) {
+  kinds <- c("euclidean", "manhattan", "maximum", "minkowski", "angular", "great_circle", "function", "correlation", "residual")
+  inherits(metric, "covertree_metric") && is.list(metric) && is.character(metric$kind) && length(metric$kind) == 1 &&
+    metric$kind %in% kinds && all(vapply(unclass(metric)[c("scale", "power", "radius")], is_positive, NA))
+}
+
+is_positive <- function(x) is.null(x) || is.double(x) && length(x) > 0 && all(is.finite(x) & x > 0)
+
 # Compares a user's function with the axioms on up to eight points, evenly spread over the rows.
 probe_metric <- function(f, x, call) {
   rows <- unique(round(seq(1, nrow(x), length.out = min(8, nrow(x)))))

@@ -176,12 +176,12 @@ fit_covariance <- function(cov, x, call) {
 residual_fault <- function(tree, n) {
   part <- tree$residual
   cov <- tree$metric$cov
-  fits <- inherits(cov, "covertree_covariance") && is.double(cov$lengthscale) && is.character(cov$kind) &&
-    length(cov$lengthscale) == ncol(tree$x) - isTRUE(cov$lonlat) && all(is.finite(cov$lengthscale) & cov$lengthscale > 0)
-  if (!fits) return("`metric$cov` is not a covariance that fits the points")
+  if (!covariance_fits(cov, ncol(tree$x))) return("`metric$cov` is not a covariance that fits the points")
+  if (tree$metric$kind == "residual" && !is_flag(tree$metric$nugget)) return("`metric$nugget` is not TRUE or FALSE")
   if (!is.double(part$embedded) || !identical(dim(part$embedded), c(n, ncol(tree$x) + isTRUE(cov$lonlat)))) {
     return("`residual$embedded` is not a matrix with a row per point")
   }
+  if (any(.Call(C_ffi_check_points, part$embedded, metric_euclidean()) != 0)) return("`residual$embedded` holds values that are no coordinates")
   if (!is.double(part$p) || length(part$p) != n || anyNA(part$p) || any(part$p < 0)) {
     return("`residual$p` is not a residual variance per point")
   }
@@ -190,8 +190,27 @@ residual_fault <- function(tree, n) {
   if (rank > 0 && (!is.double(part$V) || !is.matrix(part$V) || ncol(part$V) != n || nrow(part$V) %% 8 != 0 || nrow(part$V) < rank)) {
     return("`residual$V` is not a padded row of the factor per point")
   }
+  if (!is.null(tree$net) && (!is.list(tree$net) || is.null(names(tree$net)))) return("`net` is not a list of arrays")
+  if (!is.null(tree$metric$L)) factor_fault(tree$metric, rank, ncol(part$embedded))
+}
+
+covariance_fits <- function(cov, columns) {
+  scalar <- function(x, least) is.double(x) && length(x) == 1 && is.finite(x) && x >= least
+  kinds <- c("exponential", "gaussian", "matern32", "matern52", "matern72", "matern", "powered", "wendland")
+  inherits(cov, "covertree_covariance") && is.character(cov$kind) && length(cov$kind) == 1 && cov$kind %in% kinds &&
+    is.double(cov$lengthscale) && length(cov$lengthscale) == columns - isTRUE(cov$lonlat) &&
+    all(is.finite(cov$lengthscale) & cov$lengthscale > 0) && scalar(cov$variance, 1e-100) && scalar(cov$nugget, 0) &&
+    is_flag(cov$lonlat) && (is.null(cov$shape) || scalar(cov$shape, 0) && cov$shape <= 100)
+}
+
+# The factor of the inducing points, which makes V and p of new points.
+factor_fault <- function(metric, rank, columns) {
+  if (!is.double(metric$L) || !identical(dim(metric$L), c(rank, rank))) return("`metric$L` is not the factor of the inducing points")
+  if (!is.double(metric$u) || !identical(dim(metric$u), c(rank, columns))) return("`metric$u` does not hold the inducing points")
   NULL
 }
+
+is_flag <- function(x) identical(x, TRUE) || identical(x, FALSE)
 
 # Adds to an index what its correlation needs: embedded coordinates, their k-d order, V and p by position.
 add_residual <- function(index, run, call = rlang::caller_env()) {

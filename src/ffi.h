@@ -83,6 +83,12 @@ ct_distances ffi_distances(SEXP index, SEXP queries, const ct_run *run);
 /* A tree of R vectors as the core sees it: point is copied to rows counted from 0. */
 ct_tree ffi_tree(SEXP tree, const ct_run *run);
 
+/* The same, its shape verified: CT_ERR_INDEX is raised where a walk might leave the arrays. */
+ct_tree ffi_sound_tree(SEXP tree, const ct_run *run);
+
+/* The index's k-d order counted from 0, verified to be a permutation. */
+int *ffi_block_rows(SEXP index, const ct_run *run);
+
 /* NULL, or a copy of rows counted from 1 as rows counted from 0. */
 int *ffi_rows(SEXP rows, const ct_run *run);
 

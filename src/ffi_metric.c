@@ -125,7 +125,7 @@ static ct_distances distances_of_residual(SEXP index, SEXP queries, int asked, c
   ct_distances distances;
   ct_covariance cov = ffi_covariance_view(ffi_list_get(ffi_list_get(index, "metric"), "cov"));
   const ct_covariance *kept = keep(&cov, sizeof cov, run);
-  const int *order = ffi_rows(ffi_list_get(index, "blocks"), run);
+  const int *order = ffi_block_rows(index, run);
   ct_residual own = ffi_residual_view(ffi_list_get(index, "residual"), kept, order, run), to;
   if (asked) to = ffi_residual_view(ffi_list_get(queries, "residual"), kept, NULL, run);
   ffi_raise(ct_distances_of_residual(keep(&own, sizeof own, run),

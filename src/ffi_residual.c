@@ -156,7 +156,8 @@ const ct_net *ffi_net_view(SEXP list, const ct_residual *index, const ct_run *ru
     if (TYPEOF(raw) != RAWSXP || (size_t)Rf_xlength(raw) != arrays[i].bytes) ffi_raise(CT_ERR_INDEX);
     *arrays[i].data = RAW(raw);
   }
-  if (!ct_net_in_range(net)) ffi_raise(CT_ERR_INDEX);
+  char *seen = ct_arena_get(&run->arena, (size_t)index->n, 1);
+  if (!ct_net_in_range(net, seen)) ffi_raise(CT_ERR_INDEX);
   return net;
 }
 
@@ -166,7 +167,7 @@ SEXP ffi_net(SEXP index, SEXP bytes, SEXP forced, SEXP run) {
   ffi_run state;
   ffi_run_start(&state, run);
   ct_covariance cov = ffi_covariance_view(ffi_list_get(ffi_list_get(index, "metric"), "cov"));
-  const int *order = ffi_rows(ffi_list_get(index, "blocks"), &state.run);
+  const int *order = ffi_block_rows(index, &state.run);
   ct_residual residual = ffi_residual_view(ffi_list_get(index, "residual"), &cov, order, &state.run);
   ct_residual_plan plan;
   ct_net net;

@@ -46,22 +46,6 @@ static void view_queries(search *s, SEXP queries, const ct_run *run) {
                             .self = Rf_asLogical(ffi_list_get(queries, "self")) == TRUE};
 }
 
-/* An index may come from anywhere: nothing is dereferenced before it is known to be in range. */
-static void check_permutation(const int *order, int n, const ct_run *run) {
-  char *seen = ct_arena_get(&run->arena, (size_t)n, 1);
-  memset(seen, 0, (size_t)n);
-  for (int i = 0; i < n; i++) {
-    if (order[i] < 0 || order[i] >= n || seen[order[i]]) ffi_raise(CT_ERR_INDEX);
-    seen[order[i]] = 1;
-  }
-}
-
-static void check_shape(const ct_tree *tree, const ct_run *run) {
-  ct_tree_fault fault = {NULL, -1};
-  ffi_raise(ct_tree_check(tree, NULL, 0, &fault, run));
-  if (fault.broken) ffi_raise(CT_ERR_INDEX);
-}
-
 /* The residual process of index and queries, and both embedded for searches by coordinates. */
 static void view_residual(search *s, SEXP index, SEXP queries, const ct_run *run) {
   SEXP own = ffi_list_get(index, "residual"), asked = ffi_list_get(queries, "residual");
@@ -86,13 +70,11 @@ static void view(search *s, SEXP index, SEXP queries, engine by, const ct_run *r
   s->points = ffi_points(ffi_list_get(index, "x"));
   view_queries(s, queries, run);
   if (by == BY_TREE) {
-    s->tree = ffi_tree(ffi_list_get(index, "tree"), run);
-    check_shape(&s->tree, run);
+    s->tree = ffi_sound_tree(ffi_list_get(index, "tree"), run);
     s->distances = ffi_distances(index, queries, run);
     return;
   }
-  s->order = ffi_rows(ffi_list_get(index, "blocks"), run);
-  check_permutation(s->order, s->points.n, run);
+  s->order = ffi_block_rows(index, run);
   if (by == BY_BLOCKS) s->metric = ffi_metric(ffi_list_get(index, "metric"));
   else view_residual(s, index, queries, run);
 }

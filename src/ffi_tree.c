@@ -1,5 +1,7 @@
 #include "ffi.h"
 
+#include <string.h>
+
 int *ffi_rows(SEXP rows, const ct_run *run) {
   if (rows == R_NilValue) return NULL;
   R_xlen_t n = Rf_xlength(rows);
@@ -9,6 +11,29 @@ int *ffi_rows(SEXP rows, const ct_run *run) {
     copy[i] = row == NA_INTEGER ? -1 : row - 1;
   }
   return copy;
+}
+
+/* An index may come from anywhere: nothing is dereferenced before it is known to be in range. */
+
+int *ffi_block_rows(SEXP index, const ct_run *run) {
+  SEXP blocks = ffi_list_get(index, "blocks");
+  int n = (int)Rf_xlength(blocks);
+  int *order = ffi_rows(blocks, run);
+  char *seen = ct_arena_get(&run->arena, (size_t)n, 1);
+  memset(seen, 0, (size_t)n);
+  for (int i = 0; i < n; i++) {
+    if (order[i] < 0 || order[i] >= n || seen[order[i]]) ffi_raise(CT_ERR_INDEX);
+    seen[order[i]] = 1;
+  }
+  return order;
+}
+
+ct_tree ffi_sound_tree(SEXP tree, const ct_run *run) {
+  ct_tree view = ffi_tree(tree, run);
+  ct_tree_fault fault = {NULL, -1};
+  ffi_raise(ct_tree_check(&view, NULL, 0, &fault, run));
+  if (fault.broken) ffi_raise(CT_ERR_INDEX);
+  return view;
 }
 
 static void count_from_one(int *rows, int n) {
@@ -99,7 +124,7 @@ SEXP ffi_tree_annotate(SEXP index, SEXP run) {
   ffi_run state;
   ffi_run_start(&state, run);
   SEXP vectors = PROTECT(Rf_duplicate(ffi_list_get(index, "tree")));
-  ct_tree tree = ffi_tree(vectors, &state.run);
+  ct_tree tree = ffi_sound_tree(vectors, &state.run);
   ct_distances distances = ffi_distances(index, R_NilValue, &state.run);
   ct_stats stats = {0};
   ffi_raise(ct_tree_annotate(&distances, &tree, &stats, &state.run));

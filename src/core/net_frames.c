@@ -93,6 +93,7 @@ static ct_status fill_gram(ct_net *net, double done, double share, ct_stats *sta
   gram_task g;
   net->gram_step = (net->count + 15) / 16 * 16;
   CT_NEW(net->gram, &run->arena, (size_t)net->count * (size_t)net->gram_step);
+  memset(net->gram, 0, (size_t)net->count * (size_t)net->gram_step * sizeof *net->gram);
   g.net = net;
   g.work_size = ct_pairs_work(&net->pairs, CT_TILE);
   CT_NEW(g.panel, &run->arena, run->threads);

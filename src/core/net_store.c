@@ -1,6 +1,8 @@
 #include "net_store.h"
 
 #include <limits.h>
+#include <math.h>
+#include <string.h>
 
 /* Numbers in the order of ct_net_numbers(). */
 enum { FRAME_SIZE, BALLS, SOUND, NOISE_UNIT, GRAM_STEP, CENTRE_NOISE, NOISE_MOST, MEMBERS, LANES };
@@ -21,6 +23,13 @@ static int whole_within(double value, double least, double most) {
   return value >= least && value <= most && value == (double)(long long)value;
 }
 
+/* Products of three such numbers, summed over a frame, are still finite floats. */
+#define NUMBER_MOST 1e12
+
+static int is_bound(double value) {
+  return value >= 0 && value <= NUMBER_MOST;
+}
+
 int ct_net_of_numbers(ct_net *net, const double numbers[CT_NET_NUMBERS], const ct_residual *index,
                       const ct_run *run) {
   double n = index->n;
@@ -29,7 +38,8 @@ int ct_net_of_numbers(ct_net *net, const double numbers[CT_NET_NUMBERS], const c
              whole_within(numbers[GRAM_STEP], numbers[BALLS], numbers[BALLS] + 64) &&
              whole_within(numbers[LANES], numbers[MEMBERS],
                           numbers[MEMBERS] + CT_LANES * numbers[BALLS]) &&
-             numbers[NOISE_UNIT] >= 0 && numbers[CENTRE_NOISE] >= 0 && numbers[NOISE_MOST] >= 0;
+             is_bound(numbers[NOISE_UNIT]) && is_bound(numbers[CENTRE_NOISE]) &&
+             is_bound(numbers[NOISE_MOST]);
   if (!fits) return 0;
   *net = (ct_net){.index = index,
                   .frame_size = (int)numbers[FRAME_SIZE],
@@ -88,6 +98,55 @@ static int all_within(const int *values, size_t count, int least, int most) {
   return 1;
 }
 
+static int all_numbers(const float *values, size_t count) {
+  int wild = 0;
+  for (size_t i = 0; i < count; i++) wild |= !(fabsf(values[i]) <= (float)NUMBER_MOST);
+  return !wild;
+}
+
+/* No position twice, and its own row. */
+static int members_in_range(const ct_net *net, char *seen) {
+  const ct_members *m = &net->members;
+  memset(seen, 0, (size_t)net->index->n);
+  for (int i = 0; i < m->count; i++) {
+    int position = m->position[i];
+    if (position < 0 || position >= net->index->n || seen[position]++) return 0;
+    if (m->row[i] != net->index->row[position]) return 0;
+  }
+  return 1;
+}
+
+/* The nearest balls are distinct, and those after the last are -1. */
+static int near_in_range(const ct_net *net, char *seen) {
+  memset(seen, 0, (size_t)net->count);
+  for (int b = 0; b < net->count; b++) {
+    const int *near = net->near + (size_t)b * CT_NEAR;
+    int listed = 0;
+    for (; listed < CT_NEAR && near[listed] >= 0; listed++)
+      if (near[listed] >= net->count || seen[near[listed]]++) return 0;
+    for (int j = 0; j < listed; j++) seen[near[j]] = 0;
+    if (!all_within(near + listed, (size_t)(CT_NEAR - listed), -1, -1)) return 0;
+  }
+  return 1;
+}
+
+/* Every float but those of the table, which are whole numbers that may be anything. */
+static int floats_in_range(const ct_net *net) {
+  const ct_members *m = &net->members;
+  size_t balls = (size_t)net->count, frame = (size_t)net->frame_size;
+  int wild = 0;
+  for (int i = 0; i < net->index->n; i++) wild |= !is_bound(net->norm[i]);
+  return !wild && all_numbers(m->w, frame * m->lanes) && all_numbers(m->alpha, frame * m->lanes) &&
+         all_numbers(m->residual, m->lanes) && all_numbers(m->w_norm, m->lanes) &&
+         all_numbers(m->alpha_sum, m->lanes) && all_numbers(m->noise, m->lanes) &&
+         all_numbers(net->gram, balls * (size_t)net->gram_step) &&
+         all_numbers(net->whiten, balls * frame * frame) && all_numbers(net->lift, balls) &&
+         all_numbers(net->stretch, balls) && all_numbers(net->eta, balls) &&
+         all_numbers(net->frame_noise, balls) && all_numbers(net->max_w, balls) &&
+         all_numbers(net->max_residual, balls) && all_numbers(net->max_noise, balls) &&
+         all_numbers(net->reach, balls * balls);
+}
+
 /* Balls follow each other without gaps, each padded to whole lanes. */
 static int layout_in_range(const ct_net *net) {
   const ct_members *m = &net->members;
@@ -101,13 +160,10 @@ static int layout_in_range(const ct_net *net) {
   return m->start[net->count] == m->count && m->padded[net->count] == m->lanes;
 }
 
-int ct_net_in_range(const ct_net *net) {
-  size_t balls = (size_t)net->count, members = (size_t)net->members.count;
-  int n = net->index->n;
-  return layout_in_range(net) && all_within(net->members.position, members, 0, n - 1) &&
-         all_within(net->members.row, members, 0, n - 1) &&
-         all_within(net->centre, balls, 0, n - 1) &&
-         all_within(net->near, balls * CT_NEAR, -1, net->count - 1) &&
+int ct_net_in_range(const ct_net *net, char *seen) {
+  size_t balls = (size_t)net->count;
+  return layout_in_range(net) && members_in_range(net, seen) && near_in_range(net, seen) &&
+         all_within(net->centre, balls, 0, net->index->n - 1) &&
          all_within(net->frame, balls * (size_t)net->frame_size, 0, net->count - 1) &&
-         all_within(net->min_row, balls, 0, INT_MAX);
+         all_within(net->min_row, balls, 0, INT_MAX) && floats_in_range(net);
 }

@@ -27,8 +27,8 @@ int ct_net_of_numbers(ct_net *net, const double numbers[CT_NET_NUMBERS], const c
 /* The arrays, always the same in the same order. Sizes follow from the numbers alone. */
 void ct_net_arrays(ct_net *net, ct_net_array arrays[CT_NET_ARRAYS]);
 
-/* Whether everything that is used as an index is within its range, so that a search reads nothing out of it
- * whatever the rest holds. */
-int ct_net_in_range(const ct_net *net);
+/* Whether a search can use the net: indices within their ranges, numbers finite and of a size that
+ * leaves all that is made of them finite. seen: a byte for each point of the index, overwritten. */
+int ct_net_in_range(const ct_net *net, char *seen);
 
 #endif
