@@ -26,12 +26,13 @@ number_arguments <- function(...) {
 # Seconds of a call and its value.
 timed <- function(expr) {
   gc(FALSE)
-  start <- proc.time()[["elapsed"]]
+  start <- Sys.time() # finer than proc.time()
   value <- force(expr)
-  list(seconds = proc.time()[["elapsed"]] - start, value = value)
+  list(seconds = as.numeric(Sys.time()) - as.numeric(start), value = value)
 }
 
-# Runs the calls in turn, round after round, so that a drifting machine treats all alike: list(median seconds, last value).
+# Runs the calls in turn, round after round, so that a drifting machine treats all alike:
+# list(median seconds, last value).
 # A call that timed itself returns a list with `seconds`.
 compare <- function(calls, rounds = 5) {
   seconds <- matrix(NA_real_, rounds, length(calls), dimnames = list(NULL, names(calls)))
@@ -62,8 +63,8 @@ recall_of <- function(index, x, k, rows) {
 # Slope of log(seconds) over log(n).
 exponent <- function(n, seconds) unname(stats::coef(stats::lm(log(seconds) ~ log(n)))[2])
 
-# Prints a table. rows: a list of lists with the same names. Where run.R asks for it, writes name.csv as well, with title, notes and
-# machine as comments in its head.
+# Prints a table. rows: a list of lists with the same names. Where run.R asks for it, writes name.csv
+# as well, with title, notes and machine as comments in its head.
 report <- function(name, title, rows, notes = character(), peers = character()) {
   table <- do.call(rbind, lapply(rows, function(row) as.data.frame(row, check.names = FALSE)))
   cat("\n## ", title, "\n", paste0("# ", notes, "\n", recycle0 = TRUE), sep = "")
@@ -76,6 +77,7 @@ report <- function(name, title, rows, notes = character(), peers = character()) 
             versions = version_line(peers))
   file <- file.path(folder, paste0(name, ".csv"))
   writeLines(paste0("# ", names(head), ": ", head), file)
-  suppressWarnings(utils::write.table(table, file, append = TRUE, sep = ",", row.names = FALSE, qmethod = "double"))
+  suppressWarnings(utils::write.table(table, file, append = TRUE, sep = ",", row.names = FALSE,
+                                      qmethod = "double")) # a header after comments is what is wanted
   invisible(table)
 }
