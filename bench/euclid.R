@@ -1,5 +1,7 @@
-# All nearest neighbours in Euclidean distance, build and search, one thread, beside nanoflann, nabor, dbscan, RANN and FNN.
-# Rscript bench/euclid.R [d2 | d3 | d5 | d10 | million ...] [rounds] [scale: 1 = full size]      (from the package's root; peers that are absent are left out)
+# All nearest neighbours in Euclidean distance, build and search, one thread, beside nanoflann, nabor,
+# dbscan, RANN and FNN.
+# Rscript bench/euclid.R [d2 | d3 | d5 | d10 | million ...] [rounds] [scale: 1 = full size]
+# (from the package's root; peers that are absent are left out)
 library(covertree)
 here <- if (file.exists("bench/common.R")) "bench" else "."
 source(file.path(here, "common.R"))
@@ -8,9 +10,12 @@ rounds <- arguments$rounds
 scale <- arguments$scale
 
 work <- list(
-  list(key = "d3", n = 32768, d = 3, k = 50, draw = rnorm), list(key = "d2", n = 1e5, d = 2, k = 30, draw = runif),
-  list(key = "d5", n = 1e5, d = 5, k = 30, draw = runif), list(key = "d10", n = 2e4, d = 10, k = 30, draw = rnorm),
-  list(key = "million", n = 1e6, d = 2, k = 30, draw = runif, only = c("covertree", "covertree, 2 threads", "nanoflann", "nanoflann, rows sorted"), rounds = 3)
+  list(key = "d3", n = 32768, d = 3, k = 50, draw = rnorm),
+  list(key = "d2", n = 1e5, d = 2, k = 30, draw = runif),
+  list(key = "d5", n = 1e5, d = 5, k = 30, draw = runif),
+  list(key = "d10", n = 2e4, d = 10, k = 30, draw = rnorm),
+  list(key = "million", n = 1e6, d = 2, k = 30, draw = runif, rounds = 3,
+       only = c("covertree", "covertree, 2 threads", "nanoflann", "nanoflann, rows sorted"))
 )
 keys <- vapply(work, `[[`, "", "key")
 
@@ -21,9 +26,10 @@ nanoflann <- local({
   file.copy(file.path(here, "nanoflann.cpp"), folder)
   old <- setwd(folder)
   on.exit(setwd(old))
-  status <- system2(file.path(R.home("bin"), "R"), c("CMD", "SHLIB", "nanoflann.cpp"), stdout = FALSE, stderr = FALSE,
-                    env = "MAKEFLAGS=CXXFLAGS=-O3")
-  if (status == 0) getNativeSymbolInfo("nanoflann_knn", dyn.load(paste0("nanoflann", .Platform$dynlib.ext)))
+  status <- system2(file.path(R.home("bin"), "R"), c("CMD", "SHLIB", "nanoflann.cpp"),
+                    stdout = FALSE, stderr = FALSE, env = "MAKEFLAGS=CXXFLAGS=-O3")
+  if (status != 0) return(NULL)
+  getNativeSymbolInfo("nanoflann_knn", dyn.load(paste0("nanoflann", .Platform$dynlib.ext)))
 })
 
 # Random rows cost cache misses; rows along a curve do not. Sorting is not timed.
@@ -62,9 +68,9 @@ index_of <- function(value, k) {
 
 peers <- c("nabor", "dbscan", "RANN", "FNN")
 cat("# ", machine_line(), "\n# ", version_line(peers), "\n", sep = "")
-nanoflann_note <- paste("nanoflann", if (is.null(nanoflann)) "absent" else "compiled with -O3, asked in row order")
-asked <- intersect(keys, commandArgs(TRUE))
-for (w in work[keys %in% if (length(asked)) asked else keys]) {
+nanoflann_note <- if (is.null(nanoflann)) "nanoflann absent" else "nanoflann with -O3, asked in row order"
+
+compare_on <- function(w) {
   set.seed(1)
   n <- round(w$n * scale)
   x <- matrix(w$draw(n * w$d), n)
@@ -75,9 +81,16 @@ for (w in work[keys %in% if (length(asked)) asked else keys]) {
   stats <- attr(result$value[["covertree"]], "stats")
   beside <- if (is.null(nanoflann)) NA_real_ else result$seconds[["nanoflann"]]
   table <- lapply(names(calls), function(name) list(
-    search = name, seconds = signif(result$seconds[[name]], 3), "of nanoflann" = round(result$seconds[[name]] / beside, 3),
+    search = name, seconds = signif(result$seconds[[name]], 3),
+    "of nanoflann" = round(result$seconds[[name]] / beside, 3),
     recall = round(recall_of(index_of(result$value[[name]], w$k), x, w$k, rows), 4)))
-  report(paste0("euclid-", w$key), sprintf("all nearest neighbours, n = %s, d = %d, k = %d", count_text(n), w$d, w$k), table,
-         c(sprintf("one thread unless said, medians of %d; build and search", min(w$rounds, rounds)),
-           sprintf("covertree looks at %.0f points a query; recall on 20 rows", stats$evaluations / n), nanoflann_note), peers)
+  title <- sprintf("all nearest neighbours, n = %s, d = %d, k = %d", count_text(n), w$d, w$k)
+  notes <- c(
+    sprintf("one thread unless said, medians of %d; build and search", min(w$rounds, rounds)),
+    sprintf("covertree looks at %.0f points a query; recall on 20 rows", stats$evaluations / n),
+    nanoflann_note)
+  report(paste0("euclid-", w$key), title, table, notes, peers)
 }
+
+asked <- intersect(keys, commandArgs(TRUE))
+for (w in work[keys %in% if (length(asked)) asked else keys]) compare_on(w)

@@ -1,8 +1,9 @@
 /* Pairs a second of the pair engine and of dgemm, one thread, same points, same run.
  * Called by kernels.R, which compiles it with the core and links a BLAS.
  *
- * Both make all products of `queries` rows of V with `points` rows, the queries in blocks that stay in cache. The pair engine
- * also makes squared distances, and, where it fuses a covariance, c = k - V_x . V_y; dgemm makes products only. */
+ * Both make the products V_x . V_y of QUERIES queries with POINTS points, the queries packed in panels
+ * that stay in cache. The pair engine also makes squared distances, and, where it fuses a covariance,
+ * c = k - V_x . V_y; dgemm makes products only, and is also asked for all points with all points. */
 
 #include "pair.h"
 #include "residual.h"
@@ -93,8 +94,8 @@ static void engine_once(setting *s, const ct_pairs *pairs) {
 
 static void dgemm_once(setting *s, int queries) {
   const ct_residual *r = &s->residual;
-  cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, queries, POINTS, r->rank, 1, r->V, r->stride, r->V,
-              r->stride, 0, s->c, queries);
+  cblas_dgemm(CblasColMajor, CblasTrans, CblasNoTrans, queries, POINTS, r->rank, 1, r->V, r->stride,
+              r->V, r->stride, 0, s->c, queries);
 }
 
 /* A pair; pairs NULL: by dgemm. */
@@ -109,16 +110,23 @@ static double nanoseconds(setting *s, const ct_pairs *pairs, int queries, double
   return 1e9 * spent / pairs_done;
 }
 
+static void measure_dgemm(setting *s, int queries, double least) {
+  double ns = nanoseconds(s, NULL, queries, least);
+  printf("%d,dgemm,products: %d x %d,%.4f\n", s->residual.rank, queries, POINTS, ns);
+}
+
 static void measure(int rank, ct_simd simd, int rounds, double least) {
-  static const struct { const char *name; ct_covariance_kind kind; } way[] = {
-    
-    {"products and squared distances", CT_COV_WENDLAND}, {"products fused with a Gaussian", CT_COV_GAUSSIAN},
-    {"products fused with Matern 3/2", CT_COV_MATERN_32}};
+  static const struct {
+    const char *name;
+    ct_covariance_kind kind;
+  } way[] = {{"products and squared distances", CT_COV_WENDLAND},
+             {"products fused with a Gaussian", CT_COV_GAUSSIAN},
+             {"products fused with Matern 3/2", CT_COV_MATERN_32}};
   setting s;
   make_setting(&s, rank);
   for (int round = 0; round < rounds; round++) {
-    printf("%d,dgemm,products: %d x %d,%.4f\n", rank, QUERIES, POINTS, nanoseconds(&s, NULL, QUERIES, least));
-    printf("%d,dgemm,products: %d x %d,%.4f\n", rank, POINTS, POINTS, nanoseconds(&s, NULL, POINTS, least));
+    measure_dgemm(&s, QUERIES, least);
+    measure_dgemm(&s, POINTS, least);
     for (size_t i = 0; i < sizeof way / sizeof *way; i++) {
       ct_pairs pairs;
       s.covariance.kind = way[i].kind;

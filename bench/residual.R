@@ -1,7 +1,8 @@
 # Residual correlations beside the package's own scan of all pairs, in the same run, through R.
 # Rscript bench/residual.R [workload ...] [rounds] [scale: 1 = full size]      (from the package's root)
-# Workloads: gold, matern52, d2, d5 (every row a query), new, early-gold, early-matern52, early-d2, early-d5 (earlier rows
-# only), floor, local-gold, local-matern52, local-d2, local-d5. None named: all. COVERTREE_THREADS (2) says how many threads.
+# Workloads: gold, matern52, d2, d5 (every row a query), new, early-gold, early-matern52, early-d2,
+# early-d5 (earlier rows only), floor, local-gold, local-matern52, local-d2, local-d5. None named: all.
+# COVERTREE_THREADS (2) says how many threads.
 library(covertree)
 here <- if (file.exists("bench/common.R")) "bench" else "."
 source(file.path(here, "common.R"))
@@ -12,8 +13,8 @@ threads <- as.integer(Sys.getenv("COVERTREE_THREADS", "2"))
 options(covertree.threads = threads, covertree.progress = FALSE)
 run <- covertree:::run_settings(threads, FALSE)
 
-# The data. Gold is what everybody in this corner quotes: 32,768 standard normal points in three dimensions, 512 inducing
-# points drawn from the data, k = 50.
+# The data. Gold is what everybody in this corner quotes: 32,768 standard normal points in three
+# dimensions, 512 inducing points drawn from the data, k = 50.
 normal_points <- function(cov) {
   set.seed(1)
   x <- matrix(rnorm(round(32768 * scale) * 3), ncol = 3)
@@ -27,9 +28,9 @@ uniform_points <- function(d, cov) {
   list(x = x, metric = metric_residual(cov, inducing_points(x, 200)), k = 30)
 }
 
-gold <- function() normal_points(cov_gaussian())
 data <- list(
-  gold = list(title = "gold: %s normal points, d = 3, Gaussian, m = 512, k = 50", make = gold),
+  gold = list(title = "gold: %s normal points, d = 3, Gaussian, m = 512, k = 50",
+              make = function() normal_points(cov_gaussian())),
   matern52 = list(title = "the %s points of gold, Matern 5/2, m = 512, k = 50",
                   make = function() normal_points(cov_matern(2.5))),
   d2 = list(title = "%s uniform points, d = 2, Matern 3/2, lengthscale 0.2, m = 200, k = 30",
@@ -40,49 +41,57 @@ data <- list(
 
 quiet <- function(expr) suppressWarnings(expr, classes = "covertree_warning")
 light <- function(w) quiet(covertree:::light_index(w$x, w$metric, run, "x", NULL))
-ask <- function(index, queries, k, engine = "correlation") covertree:::search_knn(index, queries, k, run, engine)
+ask <- function(index, queries, k, engine = "correlation") {
+  covertree:::search_knn(index, queries, k, run, engine)
+}
 
 # A row of a table: seconds and counts of one way, beside the scan's.
 row_of <- function(way, seconds, found, scan) {
   stats <- attr(found, "stats")
   list(search = way, seconds = signif(seconds, 4), "queries/s" = round(stats$queries / seconds),
-       "times the scan" = signif(scan$seconds / seconds, 3), recall = round(mean(neighbor_recall(found, scan$found), na.rm = TRUE), 5),
-       evaluations = round(stats$evaluations / stats$queries, 1), products = round(stats$products / stats$queries, 1))
+       "times the scan" = signif(scan$seconds / seconds, 3),
+       recall = round(mean(neighbor_recall(found, scan$found), na.rm = TRUE), 5),
+       evaluations = round(stats$evaluations / stats$queries, 1),
+       products = round(stats$products / stats$queries, 1))
 }
 
 # What an index holds beyond coordinates and V, as a multiple of V.
 extra_bytes <- function(index) {
   size <- function(part) as.numeric(utils::object.size(part))
   V <- size(index$residual$V)
-  beyond <- sum(vapply(index[c("tree", "blocks", "residual", "net")], size, 0)) - V - size(index$residual$embedded)
+  all <- sum(vapply(index[c("tree", "blocks", "residual", "net")], size, 0))
+  beyond <- all - V - size(index$residual$embedded)
   c(beyond = beyond, times = beyond / V)
 }
 
 same_bits <- function(a, b) identical(a$index, b$index) && identical(a$distance, b$distance)
 
-# Every row a query: an index kept, an index made and asked, and one call of find_knn() or vecchia_neighbors(). The factor (K of
-# the inducing points, V, p), which every way needs, is taken off and listed apart.
+# The factor (K of the inducing points, V, p), which every way needs, is taken off and listed apart.
+# expr: list(index, found).
+without_factor <- function(expr) {
+  all <- timed(expr)
+  factor <- all$value$index$stats$seconds[["factor"]]
+  c(list(seconds = all$seconds - factor, factor = factor), all$value)
+}
+
+# Every row a query: an index kept, an index made and asked, and what find_knn() and vecchia_neighbors()
+# do with a matrix.
 exact_table <- function(name, early) {
   w <- data[[name]]$make()
   index <- light(w)
   queries <- covertree:::resolve_queries(index, predecessors = early)
   kept <- NULL
-  self_timed <- function(expr) {
-    all <- timed(expr)
-    list(seconds = all$seconds - all$value$factor, factor = all$value$factor, found = all$value$found)
-  }
   calls <- list(
     scan = function() ask(index, queries, w$k, "scan"),
     tree = function() {
-      made <- timed(quiet(cover_tree(w$x, w$metric)))
-      kept <<- made$value
-      factor <- kept$stats$seconds[["factor"]]
-      list(seconds = made$seconds - factor, factor = factor)
+      made <- without_factor(list(index = quiet(cover_tree(w$x, w$metric))))
+      kept <<- made$index
+      made[c("seconds", "factor")]
     },
     query = function() ask(kept, queries, w$k),
-    once = function() self_timed({
-      index <- light(w)
-      list(found = ask(index, queries, w$k), factor = index$stats$seconds[["factor"]])
+    once = function() without_factor({
+      made <- light(w)
+      list(index = made, found = ask(made, queries, w$k))
     })
   )
   result <- compare(calls, rounds)
@@ -94,11 +103,12 @@ exact_table <- function(name, early) {
   notes <- c(
     sprintf("%d threads, medians of %d", threads, rounds),
     sprintf("factor: %.3f s, %.1f %% of the scan's time, in no row", factor, 100 * factor / s[["scan"]]),
-    sprintf("index beyond coordinates and V: %.2f times V (%.0f MB)", extra[["times"]], extra[["beyond"]] / 1e6),
+    sprintf("index beyond coordinates and V: %.2f times V (%.0f MB)", extra[["times"]],
+            extra[["beyond"]] / 1e6),
     sprintf("identical to the scan: %s", same_bits(v$scan, v$query) && same_bits(v$scan, v$once$found)))
   title <- paste0(sprintf(data[[name]]$title, count_text(nrow(w$x))), if (early) ", earlier rows only")
   report(paste0("residual-", if (early) "early-", name), title, list(
-    row_of(if (early) "scan of a triangle" else "scan of all pairs", s[["scan"]], v$scan, scan),
+    row_of(if (early) "scan of earlier rows" else "scan of all pairs", s[["scan"]], v$scan, scan),
     row_of("index kept, query only", s[["query"]], v$query, scan),
     row_of("cover_tree() and query", s[["tree"]] + s[["query"]], v$query, scan),
     row_of("one call", s[["once"]], v$once$found, scan)), notes)
@@ -106,40 +116,44 @@ exact_table <- function(name, early) {
 
 # New points asked of an index; their rows of the factor are made beforehand.
 new_table <- function() {
-  w <- gold()
+  w <- data$gold$make()
   index <- quiet(cover_tree(w$x, w$metric))
   set.seed(2)
   fresh <- matrix(rnorm(3 * 1024), ncol = 3)
   made <- timed(covertree:::resolve_queries(index, fresh, run = run))
   queries <- made$value
-  result <- compare(list(scan = function() ask(index, queries, w$k, "scan"), query = function() ask(index, queries, w$k)), 2 * rounds)
+  result <- compare(list(scan = function() ask(index, queries, w$k, "scan"),
+                         query = function() ask(index, queries, w$k)), 2 * rounds)
   scan <- list(seconds = result$seconds[["scan"]], found = result$value$scan)
+  notes <- c(sprintf("%d threads, medians of %d", threads, 2 * rounds),
+             sprintf("factor of the new points: %.3f s", made$seconds),
+             sprintf("identical to the scan: %s", same_bits(scan$found, result$value$query)))
   report("residual-new", "gold, 1,024 new points", list(
     row_of("scan", scan$seconds, scan$found, scan),
-    row_of("index kept, query only", result$seconds[["query"]], result$value$query, scan)),
-    c(sprintf("%d threads, medians of %d", threads, 2 * rounds), sprintf("factor of the new points: %.3f s", made$seconds),
-      sprintf("identical to the scan: %s", same_bits(scan$found, result$value$query))))
+    row_of("index kept, query only", result$seconds[["query"]], result$value$query, scan)), notes)
 }
 
-# Where two frames cannot win: the search must then be as fast as the scan. All with net and build, without the factor.
+# Where pruning cannot win, the search must be as fast as the scan. With build, without the factor.
 floor_cases <- function() {
   set.seed(3)
   plane <- matrix(runif(round(3e4 * scale) * 2), ncol = 2)
   ten <- matrix(rnorm(round(2e4 * scale) * 10), ncol = 10)
   places <- matrix(runif(2000), ncol = 2)[sample(1000, round(2e4 * scale), replace = TRUE), ]
   few <- matrix(runif(4000), ncol = 2)
-  g <- gold()
-  residual <- function(x, cov, m = 200) metric_residual(cov, inducing_points(x, min(m, nrow(unique(x)) %/% 2)), jitter = 1e-8)
+  case <- function(case, x, cov, k = 30, m = 200) {
+    list(case = case, x = x, metric = metric_residual(cov, inducing_points(x, m), jitter = 1e-8), k = k)
+  }
+  asked <- function(case, rows) c(list(case = case, rows = rows), data$gold$make())
+  smooth <- cov_matern(1.5, lengthscale = 0.2)
   list(
-    list(case = "rough: d = 2, exponential, lengthscale 0.02", x = plane, metric = residual(plane, cov_exponential(lengthscale = 0.02)), k = 30),
-    list(case = "rougher: d = 2, exponential, lengthscale 0.002", x = plane, metric = residual(plane, cov_exponential(lengthscale = 0.002)), k = 30),
-    list(case = "d = 10, Gaussian, lengthscale 3", x = ten, metric = residual(ten, cov_gaussian(lengthscale = 3)), k = 30),
-    list(case = "d = 10, Matern 3/2, lengthscale 1", x = ten, metric = residual(ten, cov_matern(1.5)), k = 30),
-    list(case = "duplicates: 1,000 places", x = places, metric = residual(places, cov_matern(1.5, lengthscale = 0.2)), k = 30),
-    list(case = "k = 500, d = 2, Matern 3/2, lengthscale 0.2", x = plane, metric = residual(plane, cov_matern(1.5, lengthscale = 0.2)), k = 500),
-    list(case = "2,000 points, d = 2", x = few, metric = residual(few, cov_matern(1.5, lengthscale = 0.2), 100), k = 30),
-    list(case = "gold, 100 queries", x = g$x, metric = g$metric, k = g$k, rows = 100),
-    list(case = "gold, 1 query", x = g$x, metric = g$metric, k = g$k, rows = 1)
+    case("rough: d = 2, exponential, lengthscale 0.02", plane, cov_exponential(lengthscale = 0.02)),
+    case("rougher: d = 2, exponential, lengthscale 0.002", plane, cov_exponential(lengthscale = 0.002)),
+    case("d = 10, Gaussian, lengthscale 3", ten, cov_gaussian(lengthscale = 3)),
+    case("d = 10, Matern 3/2, lengthscale 1", ten, cov_matern(1.5)),
+    case("duplicates: 1,000 places", places, smooth),
+    case("k = 500, d = 2, Matern 3/2, lengthscale 0.2", plane, smooth, k = 500),
+    case("2,000 points, d = 2", few, smooth, m = 100),
+    asked("gold, 100 queries", 100), asked("gold, 1 query", 1)
   )
 }
 
@@ -149,15 +163,18 @@ floor_row <- function(w) {
   rows <- if (!is.null(w$rows)) sort(sample(nrow(w$x), w$rows))
   queries <- covertree:::resolve_queries(index, rows = rows)
   small <- if (is.null(rows)) 1 else 4
-  result <- compare(list(scan = function() ask(index, queries, w$k, "scan"), own = function() ask(index, queries, w$k)), small * rounds)
+  result <- compare(list(scan = function() ask(index, queries, w$k, "scan"),
+                         own = function() ask(index, queries, w$k)), small * rounds)
   s <- result$seconds
-  list(case = w$case, n = nrow(w$x), queries = length(rows %||% seq_len(nrow(w$x))), "scan s" = signif(s[["scan"]], 3),
-       "search s" = signif(s[["own"]], 3), "times the scan" = signif(s[["scan"]] / s[["own"]], 3),
+  list(case = w$case, n = nrow(w$x), queries = length(rows %||% seq_len(nrow(w$x))),
+       "scan s" = signif(s[["scan"]], 3), "search s" = signif(s[["own"]], 3),
+       "times the scan" = signif(s[["scan"]] / s[["own"]], 3),
        identical = same_bits(result$value$scan, result$value$own))
 }
 
 floor_table <- function() {
-  report("residual-floor", "where pruning cannot win: search with build, beside the scan", lapply(floor_cases(), floor_row),
+  report("residual-floor", "where pruning cannot win: search with build, beside the scan",
+         lapply(floor_cases(), floor_row),
          sprintf("%d threads, medians of %d (few queries: of %d)", threads, rounds, 4 * rounds))
 }
 
@@ -170,18 +187,22 @@ local_rows <- function(name, oversample = c(1, 2, 4, 8, 16)) {
   rows <- sort(sample(nrow(w$x), min(2000, nrow(w$x))))
   truth <- find_knn(kept, rows = rows, k = w$k)
   local <- lapply(oversample, function(o) function() find_knn(bare, k = w$k, oversample = o))
-  result <- compare(c(stats::setNames(local, oversample), list(exact = function() find_knn(kept, k = w$k))), rounds)
-  lapply(names(result$seconds), function(way) {
+  calls <- c(stats::setNames(local, oversample), list("Inf" = function() find_knn(kept, k = w$k)))
+  result <- compare(calls, rounds)
+  lapply(names(calls), function(way) {
     found <- result$value[[way]]
-    list(oversample = if (way == "exact") Inf else as.numeric(way), seconds = signif(result$seconds[[way]], 4),
-         "queries/s" = round(nrow(w$x) / result$seconds[[way]]), recall = round(mean(neighbor_recall(found[rows], truth)), 5),
+    list(oversample = as.numeric(way), seconds = signif(result$seconds[[way]], 4),
+         "queries/s" = round(nrow(w$x) / result$seconds[[way]]),
+         recall = round(mean(neighbor_recall(found[rows], truth)), 5),
          evaluations = round(attr(found, "stats")$evaluations / nrow(w$x), 1))
   })
 }
 
 local_table <- function(name) {
-  report(paste0("residual-local-", name), paste("local search,", sub("%s ", "", data[[name]]$title)), local_rows(name), c(
-    sprintf("%d threads, medians of %d; every row a query, index kept; oversample Inf: exact search", threads, rounds),
+  title <- paste("local search,", sub("%s ", "", data[[name]]$title))
+  report(paste0("residual-local-", name), title, local_rows(name), c(
+    sprintf("%d threads, medians of %d; every row a query, index kept; oversample Inf: exact search",
+            threads, rounds),
     "the k best of oversample * k Euclidean neighbours; recall on 2,000 rows"))
 }
 
@@ -189,7 +210,8 @@ for_data <- function(prefix, table) {
   stats::setNames(lapply(names(data), function(name) function() table(name)), paste0(prefix, names(data)))
 }
 steps <- c(for_data("", function(name) exact_table(name, FALSE)), list(new = new_table),
-           for_data("early-", function(name) exact_table(name, TRUE)), list(floor = floor_table), for_data("local-", local_table))
+           for_data("early-", function(name) exact_table(name, TRUE)), list(floor = floor_table),
+           for_data("local-", local_table))
 
 asked <- grep("^[0-9.]+$", commandArgs(TRUE), invert = TRUE, value = TRUE)
 unknown <- setdiff(asked, names(steps))
