@@ -53,11 +53,19 @@ typedef struct {
 void ffi_run_start(ffi_run *state, SEXP run);
 void ffi_run_finish(ffi_run *state);
 
+/* Says that memory is going to be written, all of it. Pages of 4 KB that are touched for the first time are
+ * a sixth to a quarter of a search with large answers, and threads queue for them; so Linux is asked
+ * for huge ones. A hint only: what the memory holds, and who frees it, stays as it is. */
+void ffi_expect_use(void *memory, size_t bytes);
+
 /* Raises the classed condition of a status other than CT_OK. */
 void ffi_raise(ct_status status);
 
 /* list(queries, evaluations, products, nodes, seconds, threads) */
 SEXP ffi_stats(const ct_stats *stats, const ct_run *run);
+
+/* Loops over fewer numbers are left to the calling thread. */
+#define FFI_PARALLEL 65536
 
 SEXP ffi_list_get(SEXP list, const char *name);
 

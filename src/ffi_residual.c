@@ -47,6 +47,7 @@ SEXP ffi_factor_apply(SEXP cov, SEXP L, SEXP u, SEXP x, SEXP order, SEXP run) {
   SEXP answer = PROTECT(Rf_mkNamed(VECSXP, names));
   SET_VECTOR_ELT(answer, 0, Rf_allocMatrix(REALSXP, ct_residual_stride(inducing.n), points.n));
   SET_VECTOR_ELT(answer, 1, Rf_allocVector(REALSXP, points.n));
+  ffi_expect_use(REAL(VECTOR_ELT(answer, 0)), (size_t)Rf_xlength(VECTOR_ELT(answer, 0)) * sizeof(double));
   ct_stats stats = {0};
   ffi_raise(ct_factor_apply(&core, REAL(L), packed_u, inducing.n, packed, points.n, points.dim,
                             REAL(VECTOR_ELT(answer, 0)), REAL(VECTOR_ELT(answer, 1)), &stats,

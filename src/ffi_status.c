@@ -1,8 +1,12 @@
 #include "ffi.h"
 
 #include <cli/progress.h>
+#include <stdint.h>
 #include <string.h>
 #include <time.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 SEXP ffi_list_get(SEXP list, const char *name) {
   SEXP names = Rf_getAttrib(list, R_NamesSymbol);
@@ -29,9 +33,25 @@ static double now(void) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+/* A huge page. Less memory than a few of them is not worth a system call. */
+#define HUGE_PAGE ((uintptr_t)1 << 21)
+#define HUGE_PAGES 2
+
+void ffi_expect_use(void *memory, size_t bytes) {
+#ifdef MADV_HUGEPAGE
+  uintptr_t first = ((uintptr_t)memory + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+  uintptr_t last = ((uintptr_t)memory + bytes) & ~(HUGE_PAGE - 1);
+  if (last >= first + HUGE_PAGES * HUGE_PAGE) madvise((void *)first, last - first, MADV_HUGEPAGE);
+#else
+  (void)memory, (void)bytes;
+#endif
+}
+
 static void *scratch(void *owner, size_t bytes) {
   (void)owner;
-  return R_alloc(bytes, 1);
+  void *memory = R_alloc(bytes, 1);
+  ffi_expect_use(memory, bytes);
+  return memory;
 }
 
 /* Leaves by a jump when the user has interrupted: all memory is R's, so nothing is lost. */
