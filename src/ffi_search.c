@@ -79,32 +79,39 @@ static void view(search *s, SEXP index, SEXP queries, engine by, const ct_run *r
   else view_residual(s, index, queries, run);
 }
 
-/* Rows from 0 with -1 for none become rows from 1 with NA. */
-static void rows_for_r(int *id, size_t count) {
-  for (size_t i = 0; i < count; i++) id[i] = id[i] < 0 ? NA_INTEGER : id[i] + 1;
+/* Rows from 0 with -1 for none become rows from 1 with NA. Missing distances are NA_real_, which is one
+ * particular NaN. */
+static void answers_for_r(int *id, double *dist, R_xlen_t count, const ct_run *run) {
+  double missing = NA_REAL;
+  (void)run;
+#pragma omp parallel for num_threads(run->threads) schedule(static) if (count > FFI_PARALLEL)
+  for (R_xlen_t i = 0; i < count; i++) {
+    if (id[i] >= 0) id[i]++;
+    else id[i] = NA_INTEGER, dist[i] = missing;
+  }
 }
 
-/* Missing distances are NA_real_, which is one particular NaN. */
-static void distances_for_r(const int *id, double *dist, size_t count) {
-  for (size_t i = 0; i < count; i++)
-    if (id[i] == NA_INTEGER) dist[i] = NA_REAL;
+/* Vectors that the core is going to fill. */
+static SEXP expected(SEXP vector) {
+  size_t count = (size_t)Rf_xlength(vector);
+  if (TYPEOF(vector) == REALSXP) ffi_expect_use(REAL(vector), count * sizeof(double));
+  else ffi_expect_use(INTEGER(vector), count * sizeof(int));
+  return vector;
 }
 
 /* list(index, distance, stats) with matrices of a row per query, for the core to fill. */
 static SEXP new_matrices(int queries, int k) {
   const char *names[] = {"index", "distance", "stats", ""};
   SEXP answer = PROTECT(Rf_mkNamed(VECSXP, names));
-  SET_VECTOR_ELT(answer, 0, Rf_allocMatrix(INTSXP, queries, k));
-  SET_VECTOR_ELT(answer, 1, Rf_allocMatrix(REALSXP, queries, k));
+  SET_VECTOR_ELT(answer, 0, expected(Rf_allocMatrix(INTSXP, queries, k)));
+  SET_VECTOR_ELT(answer, 1, expected(Rf_allocMatrix(REALSXP, queries, k)));
   UNPROTECT(1);
   return answer;
 }
 
 static void finish_matrices(SEXP answer, const ct_stats *stats, const ct_run *run) {
-  size_t entries = (size_t)Rf_xlength(VECTOR_ELT(answer, 0));
-  int *id = INTEGER(VECTOR_ELT(answer, 0));
-  rows_for_r(id, entries);
-  distances_for_r(id, REAL(VECTOR_ELT(answer, 1)), entries);
+  SEXP id = VECTOR_ELT(answer, 0), dist = VECTOR_ELT(answer, 1);
+  answers_for_r(INTEGER(id), REAL(dist), Rf_xlength(id), run);
   SET_VECTOR_ELT(answer, 2, ffi_stats(stats, run));
 }
 
@@ -192,14 +199,14 @@ SEXP ffi_find_within(SEXP index, SEXP queries, SEXP radius, SEXP engine, SEXP ru
   const char *names[] = {"offset", "index", "distance", "stats", ""};
   SEXP answer = PROTECT(Rf_mkNamed(VECSXP, names));
   SET_VECTOR_ELT(answer, 0, Rf_allocVector(REALSXP, (R_xlen_t)n + 1));
-  SET_VECTOR_ELT(answer, 1, Rf_allocVector(INTSXP, (R_xlen_t)offset[n]));
-  SET_VECTOR_ELT(answer, 2, Rf_allocVector(REALSXP, (R_xlen_t)offset[n]));
+  SET_VECTOR_ELT(answer, 1, expected(Rf_allocVector(INTSXP, (R_xlen_t)offset[n])));
+  SET_VECTOR_ELT(answer, 2, expected(Rf_allocVector(REALSXP, (R_xlen_t)offset[n])));
   for (int q = 0; q <= n; q++) REAL(VECTOR_ELT(answer, 0))[q] = (double)offset[q];
   int *id = INTEGER(VECTOR_ELT(answer, 1));
-  ffi_raise(fill_within(&s, Rf_asReal(radius), offset, id, REAL(VECTOR_ELT(answer, 2)), &stats,
-                        &state.run));
+  double *dist = REAL(VECTOR_ELT(answer, 2));
+  ffi_raise(fill_within(&s, Rf_asReal(radius), offset, id, dist, &stats, &state.run));
   ffi_run_finish(&state);
-  rows_for_r(id, offset[n]);
+  answers_for_r(id, dist, (R_xlen_t)offset[n], &state.run);
   SET_VECTOR_ELT(answer, 3, ffi_stats(&stats, &state.run));
   UNPROTECT(2);
   return answer;

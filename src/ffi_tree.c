@@ -6,8 +6,10 @@ int *ffi_rows(SEXP rows, const ct_run *run) {
   if (rows == R_NilValue) return NULL;
   R_xlen_t n = Rf_xlength(rows);
   int *copy = ct_arena_get(&run->arena, (size_t)n, sizeof *copy);
+  const int *from = INTEGER(rows);
+#pragma omp parallel for num_threads(run->threads) schedule(static) if (n > FFI_PARALLEL)
   for (R_xlen_t i = 0; i < n; i++) {
-    int row = INTEGER(rows)[i];
+    int row = from[i];
     copy[i] = row == NA_INTEGER ? -1 : row - 1;
   }
   return copy;
