@@ -120,21 +120,37 @@ static double largest_coordinate(const ct_metric *metric, int dim) {
   }
 }
 
-static int value_fits(const ct_metric *metric, double value, int c, double largest) {
-  if (!isfinite(value)) return 0;
-  if (metric->kind == CT_GREAT_CIRCLE) return fabs(value) <= (c == 0 ? 720.0 : 90.0);
-  if (metric->kind == CT_ANGULAR || metric->kind == CT_FUNCTION) return 1;
-  return fabs(metric->scale ? value / metric->scale[c] : value) <= largest;
+static double limit_of_column(const ct_metric *metric, int c, int dim) {
+  switch (metric->kind) {
+    case CT_GREAT_CIRCLE: return c == 0 ? 720.0 : 90.0;
+    case CT_ANGULAR:
+    case CT_FUNCTION: return DBL_MAX;
+    default: return largest_coordinate(metric, dim);
+  }
+}
+
+/* The first of n values, divided, beyond the limit; n where there is none. NAN is within no limit. */
+static int first_beyond(const double *value, int n, double divisor, double limit) {
+  int beyond = 0, i = 0;
+  if (divisor == 1)
+    for (int j = 0; j < n; j++) beyond |= !(fabs(value[j]) <= limit);
+  else
+    for (int j = 0; j < n; j++) beyond |= !(fabs(value[j] / divisor) <= limit);
+  if (!beyond) return n;
+  while (fabs(value[i] / divisor) <= limit) i++;
+  return i;
 }
 
 ct_status ct_metric_check(const ct_metric *metric, const ct_points *points, int *row, int *column) {
-  double largest = largest_coordinate(metric, points->dim);
-  for (int c = 0; c < points->dim; c++)
-    for (int i = 0; i < points->n; i++)
-      if (!value_fits(metric, ct_points_at(points, i, c), c, largest)) {
-        *row = i, *column = c;
-        return CT_ERR_DOMAIN;
-      }
+  for (int c = 0; c < points->dim; c++) {
+    const double *value = points->x + (size_t)c * (size_t)points->n;
+    double limit = limit_of_column(metric, c, points->dim);
+    int i = first_beyond(value, points->n, metric->scale ? metric->scale[c] : 1, limit);
+    if (i < points->n) {
+      *row = i, *column = c;
+      return CT_ERR_DOMAIN;
+    }
+  }
   if (metric->kind != CT_ANGULAR) return CT_OK;
   for (int i = 0; i < points->n; i++) {
     int c = 0;
