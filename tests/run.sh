@@ -24,6 +24,15 @@ r_tests() {
     quit(status = failed > 0)'
 }
 
+# The package's library hides everything but what R looks for.
+exported_symbols() {
+  local names
+  names=$(nm -D --defined-only "$scratch/library/covertree/libs/covertree.so" | sed 's/.* //')
+  echo "$names"
+  [ "$names" = R_init_covertree ]
+}
+
 step "R tests" r_tests
+step "exported symbols" exported_symbols
 step "C tests" make -s -C tests/core check BUILD="$scratch/core"
 total
