@@ -1,7 +1,7 @@
 # Residual correlations beside the package's own scan of all pairs, in the same run, through R.
 # Rscript bench/residual.R [workload ...] [rounds] [scale: 1 = full size]      (from the package's root)
 # Workloads: gold, matern52, d2, d5 (every row a query), new, early-gold, early-matern52, early-d2,
-# early-d5 (earlier rows only), floor, local-gold, local-matern52, local-d2, local-d5. None named: all.
+# early-d5 (earlier rows only), floor, memory, local-gold, local-matern52, local-d2, local-d5. None: all.
 # COVERTREE_THREADS (2) says how many threads.
 library(covertree)
 here <- if (file.exists("bench/common.R")) "bench" else "."
@@ -206,12 +206,55 @@ local_table <- function(name) {
     "the k best of oversample * k Euclidean neighbours; recall on 2,000 rows"))
 }
 
+# ---- memory ----
+
+# Bytes of this process: VmRSS now, VmHWM at most since the last reset. NA without Linux's /proc.
+process_bytes <- function(what) {
+  file <- "/proc/self/status"
+  line <- if (file.exists(file)) grep(paste0("^", what, ":"), readLines(file), value = TRUE) else NA
+  1024 * as.numeric(gsub("[^0-9]", "", line))
+}
+
+# Most bytes beyond what the process held before.
+peak_of <- function(expr) {
+  gc(FALSE)
+  try(writeLines("5", "/proc/self/clear_refs"), silent = TRUE)
+  before <- process_bytes("VmRSS")
+  value <- force(expr)
+  list(bytes = process_bytes("VmHWM") - before, value = value)
+}
+
+memory_row <- function(name) {
+  w <- data[[name]]$make()
+  size <- function(part) as.numeric(utils::object.size(part))
+  mb <- function(bytes) round(bytes / 1e6, 1)
+  build <- peak_of(quiet(cover_tree(w$x, w$metric)))
+  query <- peak_of(find_knn(build$value, k = w$k))
+  extra <- extra_bytes(build$value)
+  finished <- size(unclass(build$value))
+  list(data = sprintf(data[[name]]$title, count_text(nrow(w$x))), "V MB" = mb(size(build$value$residual$V)),
+       "beyond MB" = mb(extra[["beyond"]]), "beyond / V" = round(extra[["times"]], 2),
+       "index MB" = mb(finished),
+       "peak / (index + input)" = round((size(w$x) + build$bytes) / finished, 2),
+       "query: peak / (index + answer)" = round((finished + query$bytes) / (finished + size(query$value)), 2))
+}
+
+# Each in a fork of its own: memory that one has given back to the process would hide the next one's peak.
+in_fork <- function(row, name) parallel::mccollect(parallel::mcparallel(row(name)))[[1]]
+
+memory_table <- function() {
+  rows <- lapply(names(data), function(name) in_fork(memory_row, name))
+  report("residual-memory", "memory of an index of residual correlation", rows, c(
+    sprintf("%d threads; beyond: without coordinates and V", threads),
+    "peaks are of the whole process, less what it held before"))
+}
+
 for_data <- function(prefix, table) {
   stats::setNames(lapply(names(data), function(name) function() table(name)), paste0(prefix, names(data)))
 }
 steps <- c(for_data("", function(name) exact_table(name, FALSE)), list(new = new_table),
-           for_data("early-", function(name) exact_table(name, TRUE)), list(floor = floor_table),
-           for_data("local-", local_table))
+           for_data("early-", function(name) exact_table(name, TRUE)),
+           list(floor = floor_table, memory = memory_table), for_data("local-", local_table))
 
 asked <- grep("^[0-9.]+$", commandArgs(TRUE), invert = TRUE, value = TRUE)
 unknown <- setdiff(asked, names(steps))

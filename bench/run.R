@@ -16,7 +16,7 @@ rounds <- arguments$rounds
 fewer <- min(3, rounds)
 scale <- arguments$scale
 residual <- c("gold", "new", "matern52", "d2", "d5", "early-gold", "early-matern52", "early-d2",
-              "early-d5", "floor", "local-gold", "local-matern52", "local-d2", "local-d5")
+              "early-d5", "floor", "memory", "local-gold", "local-matern52", "local-d2", "local-d5")
 euclid <- c("d2", "d3", "d5", "d10", "million")
 script_for <- function(script, workloads, prefix) {
   stats::setNames(lapply(workloads, function(w) c(script, w, rounds, scale)), paste0(prefix, "-", workloads))
