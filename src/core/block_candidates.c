@@ -47,7 +47,7 @@ ct_status ct_candidates_make(ct_candidates *candidates, int queries, const ct_bl
                              const ct_run *run) {
   size_t size = ct_candidates_size(blocks, wanted);
   double *other;
-  ct_candidate *item;
+  ct_measured *item;
   CT_NEW(other, &run->arena, blocks->dim);
   CT_NEW(item, &run->arena, size);
   for (int q = 0; q < queries; q++) {
@@ -102,7 +102,7 @@ static void cut_exactly(ct_candidates *c, const ct_blocks *blocks) {
     c->item[i].row = blocks->row[c->slot[i]];
     c->item[i].distance = distance_of(c, blocks, i);
   }
-  ct_candidate last = ct_select_candidate(c->item, c->count, c->wanted - 1);
+  ct_measured last = ct_select_measured(c->item, c->count, c->wanted - 1);
   c->count = c->wanted;
   for (int i = 0; i < c->count; i++) {
     c->key[i] = c->item[i].key;

@@ -11,7 +11,7 @@
 typedef struct {
   double distance, key;
   int row, slot;
-} ct_candidate;
+} ct_measured;
 
 typedef struct ct_candidates {
   const double *point; /* the query, embedded */
@@ -32,7 +32,7 @@ typedef struct ct_candidates {
   void *owner;
   /* scratch of distances that the key does not give, and of a cut by (distance, row) */
   double *other;
-  ct_candidate *item;
+  ct_measured *item;
 } ct_candidates;
 
 /* Kernels write whole vectors: so many entries behind the last one must exist. */

@@ -2,20 +2,20 @@
 
 #include "block_select.h"
 
-static int item_before(const ct_candidate *a, const ct_candidate *b) {
+static int item_before(const ct_measured *a, const ct_measured *b) {
   return a->distance < b->distance || (a->distance == b->distance && a->row < b->row);
 }
 
-ct_candidate ct_select_candidate(ct_candidate *item, int count, int nth) {
+ct_measured ct_select_measured(ct_measured *item, int count, int nth) {
   int from = 0, to = count - 1;
   while (from < to) {
-    ct_candidate pivot = item[from + (to - from) / 2];
+    ct_measured pivot = item[from + (to - from) / 2];
     int i = from, j = to;
     while (i <= j) {
       while (item_before(&item[i], &pivot)) i++;
       while (item_before(&pivot, &item[j])) j--;
       if (i > j) break;
-      ct_candidate t = item[i];
+      ct_measured t = item[i];
       item[i++] = item[j];
       item[j--] = t;
     }

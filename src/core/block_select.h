@@ -6,7 +6,7 @@
 /* Selecting and sorting by (distance, row). Rows differ, so all entries do. */
 
 /* Puts the entries 0 .. nth, in any order, before all others; returns the largest of them. */
-ct_candidate ct_select_candidate(ct_candidate *item, int count, int nth);
+ct_measured ct_select_measured(ct_measured *item, int count, int nth);
 
 /* Sorts neighbours in place, without scratch, in at most n log n steps whatever the data. */
 void ct_sort_neighbors(double *distance, int *row, size_t count);
