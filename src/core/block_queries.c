@@ -23,6 +23,13 @@ static int class_of(int limit, int classes) {
   return class;
 }
 
+/* Sorting queries is no part of the progress: it counts from 0 to 1 for itself. */
+static int poll_at_start(void *owner, double done) {
+  const ct_run *run = owner;
+  (void)done;
+  return run->poll(run->owner, 0);
+}
+
 /* The queries in a spatial order: that of the index where they are its rows, one of their own else. */
 static ct_status order_queries(const ct_points *points, const ct_metric *metric, const int *order,
                                const ct_queries *queries, const int **query, const ct_run *run) {
@@ -30,11 +37,14 @@ static ct_status order_queries(const ct_points *points, const ct_metric *metric,
     *query = order;
     return CT_OK;
   }
+  ct_run sorting = *run;
   int *own;
+  sorting.poll = poll_at_start;
+  sorting.owner = (void *)run;
   CT_NEW(own, &run->arena, queries->count);
   *query = own;
   return ct_kd_order_rows(queries->points ? queries->points : points, metric,
-                          queries->points ? NULL : queries->rows, queries->count, own, run);
+                          queries->points ? NULL : queries->rows, queries->count, own, &sorting);
 }
 
 /* Sorts places in the spatial order by class; within one they stay in order. */

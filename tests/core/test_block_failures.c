@@ -55,6 +55,15 @@ static void test_interrupt(setting *s) {
   s->host.stop_at = -1;
 }
 
+/* Queries given by rows are sorted first, which is no progress. */
+static void test_progress_of_rows(setting *s) {
+  int row[N];
+  for (int i = 0; i < N; i++) row[i] = N - 1 - i;
+  s->queries.rows = row;
+  CHECK(knn(s, 1) == CT_OK);
+  s->queries.rows = NULL;
+}
+
 static void test_domain(setting *s) {
   ct_run run = test_run(&s->host, 1, CT_SIMD_BASE);
   CHECK(ct_block_knn(&s->points, &s->metric, s->order, &s->queries, 0, s->id, s->dist, &s->stats, &run) ==
@@ -102,6 +111,7 @@ int main(void) {
   }
   s.queries.limit = NULL;
   test_domain(&s);
+  test_progress_of_rows(&s);
   free((double *)s.points.x);
   test_host_end(&s.host);
   return check_report();
