@@ -15,13 +15,17 @@
  * There bounds from other queries are worth little, and each query gets its own from the leaves around.
  *
  * The own row of an indexed query is a candidate like any other, and one more than k are wanted; so the
- * triangle inequality needs no exception. It is dropped when the answer is written. */
+ * triangle inequality needs no exception. It is dropped when the answer is written.
+ *
+ * Where only the set of the k nearest is asked for, the end of a query is a selection instead of a sort:
+ * with 400 neighbours in two or three columns the sort is two thirds of the search. */
 
 #include "canonical.h"
 
 #include <float.h>
 #include <limits.h>
 #include <math.h>
+#include <string.h>
 
 #include "block_answers.h"
 #include "block_search.h"
@@ -44,6 +48,7 @@ typedef struct {
 typedef struct {
   ct_block_search search;
   ct_answers answers;
+  int *set; /* sets of rows instead of answers: k entries a query */
   int k, wanted;
   worker *workers;
 } task;
@@ -63,11 +68,49 @@ static void answer(const task *t, int q, double *distance, int *row, int count) 
   ct_answers_write(&t->answers, q, row, distance, count < t->k ? count : t->k);
 }
 
+/* The rows of query q, its own one or the farthest dropped when there is one too many. */
+static void answer_set(const task *t, worker *w, int q, int count) {
+  const ct_queries *queries = t->search.list.queries;
+  int own = queries->self ? -1 : ct_query_row(queries, q), place = 0;
+  double *distance = w->own.distance;
+  int *row = w->own.row, *set = t->set + (size_t)q * (size_t)t->k;
+  while (place < count && row[place] != own) place++;
+  if (place < count) row[place] = row[--count];
+  else if (count > t->k)
+    ct_keep_nearest(&t->search.blocks.kernels, distance, row, count, t->k), count = t->k;
+  memcpy(set, row, (size_t)count * sizeof *set);
+  for (int i = count; i < t->k; i++) set[i] = -1;
+}
+
+static void finish_set(const task *t, worker *w, ct_candidates *c, int i) {
+  const ct_blocks *blocks = &t->search.blocks;
+  int count = c->count, last_row = -1;
+  double *distance = w->own.distance, last = -1;
+  int *row = w->own.row;
+  ct_candidates_measure(c, blocks, distance, row);
+  if (count > t->wanted) {
+    last = ct_keep_nearest(&blocks->kernels, distance, row, count, t->wanted);
+    count = t->wanted;
+  } else if (count == t->wanted) {
+    for (int j = 0; j < count; j++) last = distance[j] > last ? distance[j] : last;
+  }
+  w->reach[i] = last < 0 ? INFINITY : ct_norm_of_distance(blocks, last);
+  if (last == 0) {
+    for (int j = 0; j < count; j++) last_row = row[j] > last_row ? row[j] : last_row;
+    c->tie_key = 0, c->tie_row = last_row;
+  }
+  answer_set(t, w, w->own.block.query[i], count);
+}
+
 /* Orders the candidates of query i of the block and writes them. */
 static void finish_query(const task *t, worker *w, ct_candidates *c, int i) {
   const ct_blocks *blocks = &t->search.blocks;
   double *distance = w->own.distance;
   int *row = w->own.row;
+  if (t->set) {
+    finish_set(t, w, c, i);
+    return;
+  }
   /* few enough to be sorted at once */
   if (c->count > t->wanted + t->wanted / 3 + 8) ct_candidates_cut(c, blocks);
   ct_candidates_measure(c, blocks, distance, row);
@@ -120,7 +163,7 @@ static void search_first(const task *t, worker *w) {
   const ct_blocks *blocks = &t->search.blocks;
   ct_candidates *c = w->own.candidates;
   start_query(blocks, &w->own.block, 0, c, DBL_MAX);
-  ct_answers_prefetch(&t->answers, w->own.block.query[0]);
+  if (!t->set) ct_answers_prefetch(&t->answers, w->own.block.query[0]);
   seed(t, c, ct_nearest_leaf(blocks, c->point, c->limit));
   ct_walk walk = {c->bound, c->limit, c->tie_key, c->tie_row};
   ct_block_worker_list(&w->own, &t->search, c->point, c->point, &walk);
@@ -156,7 +199,7 @@ static void search_one_by_one(const task *t, worker *w) {
     start_query(blocks, block, i, c, reach_key(t, w, i));
     c->tie_key = walk.tie_key;
     c->tie_row = walk.tie_row;
-    ct_answers_prefetch(&t->answers, block->query[i]);
+    if (!t->set) ct_answers_prefetch(&t->answers, block->query[i]);
     blocks->kernels.scan_list(blocks, &w->own.list, c->point, c);
     finish_query(t, w, c, i);
   }
@@ -182,7 +225,7 @@ static void search_together(const task *t, worker *w) {
   ct_block_worker_list(&w->own, &t->search, block->low, block->high, &walk);
   ct_sieve_scan(&w->sieve, blocks, block, &w->own.list, w->own.candidates);
   for (int i = 0; i < block->count; i++) {
-    ct_answers_prefetch(&t->answers, block->query[i]);
+    if (!t->set) ct_answers_prefetch(&t->answers, block->query[i]);
     finish_query(t, w, &w->own.candidates[i], i);
   }
 }
@@ -221,20 +264,36 @@ static ct_status make_workers(task *t, const ct_run *run) {
   return CT_OK;
 }
 
+static ct_status search_all(task *t, const ct_points *points, const ct_metric *metric,
+                            const int *order, const ct_queries *queries, double share,
+                            ct_stats *stats, const ct_run *run) {
+  CT_TRY(ct_block_search_start(points, metric, order, queries, &t->search, stats, run));
+  t->wanted = wanted_rows(queries, t->k, points->n);
+  CT_TRY(make_workers(t, run));
+  CT_TRY(ct_block_search_run(&t->search, search_block, t, share, stats, run));
+  for (int i = 0; i < run->threads; i++) ct_block_worker_count(&t->workers[i].own, stats);
+  return CT_OK;
+}
+
 ct_status ct_block_knn(const ct_points *points, const ct_metric *metric, const int *order,
                        const ct_queries *queries, int k, int *id, double *dist, ct_stats *stats,
                        const ct_run *run) {
-  task t;
+  task t = {.k = k};
   if (k < 1) return CT_ERR_DOMAIN;
   if (queries->count == 0) return CT_OK;
-  CT_TRY(ct_block_search_start(points, metric, order, queries, &t.search, stats, run));
-  t.k = k, t.wanted = wanted_rows(queries, k, points->n);
   ct_answers_start(&t.answers, id, dist, queries->count, k);
-  CT_TRY(make_workers(&t, run));
-  CT_TRY(ct_block_search_run(&t.search, search_block, &t, SEARCH_SHARE, stats, run));
-  for (int i = 0; i < run->threads; i++) ct_block_worker_count(&t.workers[i].own, stats);
+  CT_TRY(search_all(&t, points, metric, order, queries, SEARCH_SHARE, stats, run));
   double start = run->now();
   ct_status status = ct_answers_finish(&t.answers, SEARCH_SHARE, 1 - SEARCH_SHARE, run);
   stats->seconds[CT_PHASE_SEARCH] += run->now() - start;
   return status;
+}
+
+ct_status ct_block_sets(const ct_points *points, const ct_metric *metric, const int *order,
+                        const ct_queries *queries, int k, int *set, ct_stats *stats,
+                        const ct_run *run) {
+  task t = {.k = k, .set = set};
+  if (k < 1) return CT_ERR_DOMAIN;
+  if (queries->count == 0) return CT_OK;
+  return search_all(&t, points, metric, order, queries, 1, stats, run);
 }

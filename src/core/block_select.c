@@ -2,6 +2,9 @@
 
 #include "block_select.h"
 
+#include <float.h>
+#include <math.h>
+
 static int item_before(const ct_measured *a, const ct_measured *b) {
   return a->distance < b->distance || (a->distance == b->distance && a->row < b->row);
 }
@@ -156,4 +159,62 @@ void ct_rank_neighbors(const ct_kernels *kernels, const double *distance, const 
   /* what the ranks do not tell apart is in disorder, near its place */
   for (int i = 1; i < count; i++) disorder |= sorted_distance[i - 1] >= sorted_distance[i];
   if (disorder) insertion_sort((pairs){sorted_distance, sorted_row}, 0, (size_t)count);
+}
+
+/* ---- the nearest, unsorted ---- */
+
+/* Where the wanted-th distance is between two that are guessed, until so few are between them that these
+ * can be sorted. Counting is a tenth of the cost of moving entries around a pivot, and a guess by
+ * interpolation mostly halves more than once. */
+#define RESIDUE 24
+#define NARROWINGS 24
+#define INTERPOLATED 4
+
+typedef struct {
+  double low, high; /* distances: below are <= low, fewer than wanted; within are <= high, enough */
+  int below, within;
+} bracket;
+
+static bracket bracket_distance(const ct_kernels *kernels, const double *distance, int count,
+                                int wanted) {
+  bracket b = {-DBL_MIN, kernels->largest_key(distance, count), 0, count};
+  for (int i = 0; i < NARROWINGS && b.within - b.below > RESIDUE; i++) {
+    double share = i < INTERPOLATED ? (wanted - b.below + 0.5) / (b.within - b.below + 1) : 0.5;
+    double middle = b.low + share * (b.high - b.low);
+    int found = kernels->count_keys(distance, count, middle);
+    if (found >= wanted) b.high = middle, b.within = found;
+    else b.low = middle, b.below = found;
+  }
+  return b;
+}
+
+/* Removes the surplus farthest of count neighbours, which are among the few beyond low. */
+static void drop_farthest(pairs p, int count, int surplus, double low) {
+  int at[RESIDUE], few = 0;
+  for (int i = 0; i < count; i++)
+    if (p.distance[i] > low) {
+      int j = few++;
+      for (; j > 0 && pair_before(p, (size_t)at[j - 1], (size_t)i); j--) at[j] = at[j - 1];
+      at[j] = i;
+    }
+  /* the places of the farthest, now first, from the last to the first: holes are filled from the end */
+  for (int i = 1; i < surplus; i++) {
+    int place = at[i], j = i;
+    for (; j > 0 && at[j - 1] < place; j--) at[j] = at[j - 1];
+    at[j] = place;
+  }
+  for (int i = 0; i < surplus; i++) swap(p, (size_t)at[i], (size_t)(--count));
+}
+
+double ct_keep_nearest(const ct_kernels *kernels, double *distance, int *row, int count, int wanted) {
+  for (int i = count; i % CT_FAN; i++) distance[i] = INFINITY;
+  bracket b = bracket_distance(kernels, distance, count, wanted);
+  int within = kernels->keep_keys(distance, row, count, b.high);
+  if (within - b.below > RESIDUE) {
+    /* masses of equal distances */
+    ct_sort_neighbors(distance, row, (size_t)within);
+    return distance[wanted - 1];
+  }
+  drop_farthest((pairs){distance, row}, within, within - wanted, b.low);
+  return b.high;
 }

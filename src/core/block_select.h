@@ -16,4 +16,9 @@ void ct_sort_neighbors(double *distance, int *row, size_t count);
 void ct_rank_neighbors(const ct_kernels *kernels, const double *distance, const int *row, int count,
                        double *sorted_distance, int *sorted_row);
 
+/* Leaves of count neighbours the wanted nearest (1 <= wanted < count), in no particular order, and
+ * returns a distance that those do not exceed, 0 only where it is theirs. There is room for seven more
+ * entries behind the last. */
+double ct_keep_nearest(const ct_kernels *kernels, double *distance, int *row, int count, int wanted);
+
 #endif

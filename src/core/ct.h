@@ -71,6 +71,12 @@ ct_status ct_block_knn(const ct_points *points, const ct_metric *metric, const i
                        const ct_queries *queries, int k, int *id, double *dist, ct_stats *stats,
                        const ct_run *run);
 
+/* The same neighbours as rows only, in no particular order: k entries of set for each query, missing
+ * ones -1 at its end. */
+ct_status ct_block_sets(const ct_points *points, const ct_metric *metric, const int *order,
+                        const ct_queries *queries, int k, int *set, ct_stats *stats,
+                        const ct_run *run);
+
 /* All candidates within radius (d <= radius) of each query, in two calls with the same arguments:
  * the first fills count[q], the second writes query q's at id + offset[q], dist + offset[q], ordered
  * by (distance, row). */

@@ -3,7 +3,7 @@
  * A row of V is as long as a page of memory, and fetching it costs more than the product with it.
  * So queries are taken in groups of neighbouring positions, whose candidates overlap much, and each
  * candidate of a group meets all queries that want it at once: t is symmetric, so the candidate may
- * stand first. The candidates of a group are told apart by a hash table of their positions.
+ * stand first. An array with an entry for each position tells the candidates of a group apart.
  *
  * The given candidates are a matrix by columns, so those of one query lie on as many lines, and
  * pages, as there are: those of the next group are copied while a group is scored, a few at a time,
@@ -11,7 +11,6 @@
 
 #include "canonical.h"
 
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -29,15 +28,16 @@
 /* A pair is one query of a group and one of its candidates. */
 typedef struct {
   int *candidate; /* row of each pair */
-  int *table;     /* slots of the hash table: 1 + a member's number, or 0 */
+  int *coming;    /* the same of the group that comes next */
+  int *number;    /* of each position: 1 + a member's number, or 0 */
   int *member;    /* position of each different candidate */
   int *start;     /* where a member's pairs begin in order[] */
   int *order;     /* pairs by member */
   int *of;        /* member of each pair, -1 for none; pair = query of the group * width + column */
   double *t;      /* of each pair */
-  double *dist;   /* of one query's survivors, and their rows, */
+  double *dist;   /* of one query's candidates, and their rows, */
   int *row;
-  double *sorted_dist; /* sorted: CT_RANKED of them */
+  double *sorted_dist; /* the best of them, sorted: CT_RANKED */
   int *sorted_row;
   double *work;
   double evaluations;
@@ -48,7 +48,6 @@ typedef struct {
   int size;        /* queries of a group */
   ct_simd simd;
   group *group;    /* one a thread */
-  unsigned slots;  /* of a table, a power of two */
   ct_kernels kernels;
 } ranking;
 
@@ -67,39 +66,41 @@ ct_status ct_sort_queries(const ct_residual *index, const ct_residual_queries *q
   return CT_OK;
 }
 
-/* The number of a candidate's position among the group's, a new one if need be. */
-static int member_of(group *g, unsigned slots, int position, int *members) {
-  unsigned slot = (unsigned)position * 2654435769u; /* Knuth's multiplicative hashing */
-  for (slot ^= slot >> 15;; slot++) {
-    int *entry = g->table + (slot & (slots - 1));
-    if (*entry == 0) {
-      g->member[*members] = position;
-      *entry = ++*members;
-    }
-    if (g->member[*entry - 1] == position) return *entry - 1;
-  }
-}
-
-/* The candidates of pairs from .. to - 1 of the group that starts at query[first]. */
+/* The candidates of pairs from .. to - 1 of the group to come, which starts at query[first]. */
 static void copy_candidates(const ct_rank_job *job, group *g, int first, int from, int to) {
   int i = first + from / job->width, j = from % job->width;
   for (; from < to; from++) {
     size_t row = (size_t)(job->in_order ? i : job->query[i]);
-    g->candidate[from] = job->candidate[row + (size_t)j * (size_t)job->rows];
+    g->coming[from] = job->candidate[row * job->step + (size_t)j * job->next];
     if (++j == job->width) j = 0, i++;
   }
 }
 
-/* Fills of[], member[], start[] and order[] from candidate[]; returns the number of members. */
-static int sort_pairs(const ranking *r, group *g, int pairs) {
+/* Numbers the different candidates in the order in which they come; returns how many there are. */
+static int number_members(const ranking *r, group *g, int pairs) {
+  const int *position = r->job->index->position;
   int members = 0;
-  memset(g->table, 0, r->slots * sizeof *g->table);
-  memset(g->start, 0, ((size_t)pairs + 1) * sizeof *g->start);
   for (int pair = 0; pair < pairs; pair++) {
     int row = g->candidate[pair];
-    g->of[pair] = row < 0 ? -1 : member_of(g, r->slots, r->job->index->position[row], &members);
-    if (row >= 0) g->start[g->of[pair] + 1]++;
+    g->of[pair] = -1;
+    if (row < 0) continue;
+    int *number = g->number + position[row];
+    if (*number == 0) {
+      g->member[members] = position[row];
+      g->start[++members] = 0;
+      *number = members;
+    }
+    g->of[pair] = *number - 1;
+    g->start[*number]++;
   }
+  for (int u = 0; u < members; u++) g->number[g->member[u]] = 0;
+  return members;
+}
+
+/* Fills of[], member[], start[] and order[] from candidate[]; returns the number of members. */
+static int sort_pairs(const ranking *r, group *g, int pairs) {
+  int members = number_members(r, g, pairs);
+  g->start[0] = 0;
   for (int u = 0; u < members; u++) g->start[u + 1] += g->start[u];
   for (int pair = 0; pair < pairs; pair++)
     if (g->of[pair] >= 0) g->order[g->start[g->of[pair]]++] = pair;
@@ -143,49 +144,27 @@ static void score_pairs(const ranking *r, group *g, const int *place, int member
   copy_candidates(job, g, next, copied, next_pairs);
 }
 
-/* The k-th smallest of count values, which are permuted (Hoare). */
-static double kth_smallest(double *value, int count, int k) {
-  int low = 0, high = count - 1, nth = k - 1;
-  while (low < high) {
-    double pivot = value[low + (high - low) / 2];
-    int i = low, j = high;
-    while (i <= j) {
-      while (value[i] < pivot) i++;
-      while (pivot < value[j]) j--;
-      if (i > j) break;
-      double swap = value[i];
-      value[i++] = value[j];
-      value[j--] = swap;
-    }
-    if (nth <= j) high = j;
-    else if (nth >= i) low = i;
-    else break;
+/* The distances of the pairs from first on, and their rows, of which the k nearest are kept,
+ * unordered. Returns how many there are. */
+static int keep_best(const ranking *r, group *g, int first) {
+  const ct_rank_job *job = r->job;
+  int found = 0, end = first + job->width;
+  for (int pair = first; pair < end; pair++) {
+    if (g->of[pair] < 0) continue;
+    g->dist[found] = g->t[pair];
+    g->row[found++] = g->candidate[pair];
   }
-  return value[nth];
-}
-
-/* A t up to this may have the root of kth, or a smaller one: roots are rounded. */
-static double with_equal_root(double kth) { return kth * (1 + 4 * DBL_EPSILON); }
-
-/* Keeps, of the pairs from first on, the k best and those that may tie with the last of them,
- * unordered: their distances and rows. */
-static int keep_best(const ct_rank_job *job, group *g, int first) {
-  int found = 0, kept = 0, end = first + job->width;
-  for (int pair = first; pair < end; pair++)
-    if (g->of[pair] >= 0) g->dist[found++] = g->t[pair];
-  double last = found > job->k ? with_equal_root(kth_smallest(g->dist, found, job->k)) : 1;
-  for (int pair = first; pair < end; pair++)
-    if (g->of[pair] >= 0 && g->t[pair] <= last) {
-      g->dist[kept] = sqrt(g->t[pair]);
-      g->row[kept++] = job->index->row[g->member[g->of[pair]]];
-    }
-  return kept;
+  for (int i = found; i % CT_FAN; i++) g->dist[i] = 0;
+  r->kernels.roots(g->dist, found);
+  if (found <= job->k) return found;
+  ct_keep_nearest(&r->kernels, g->dist, g->row, found, job->k);
+  return job->k;
 }
 
 /* Writes the best of query q, whose pairs start at first. */
 static void write_best(const ranking *r, group *g, int first, int q) {
   const ct_rank_job *job = r->job;
-  int kept = keep_best(job, g, first), *row = g->row;
+  int kept = keep_best(r, g, first), *row = g->row;
   double *dist = g->dist;
   if (kept <= CT_RANKED) {
     ct_rank_neighbors(&r->kernels, dist, row, kept, g->sorted_dist, g->sorted_row);
@@ -208,6 +187,9 @@ static int group_size(const ranking *r, int first, int end) {
 static void rank_group(const ranking *r, group *g, int first, int end) {
   const ct_rank_job *job = r->job;
   int place[GROUP], count = group_size(r, first, end), next = first + count;
+  int *candidate = g->candidate;
+  g->candidate = g->coming;
+  g->coming = candidate;
   for (int i = 0; i < count; i++)
     place[i] = ct_query_position(job->index, job->queries, job->query[first + i]);
   int members = sort_pairs(r, g, count * job->width);
@@ -227,14 +209,16 @@ static void rank_groups(void *task, int item, int thread) {
 static ct_status new_group(group *g, const ranking *r, const ct_run *run) {
   size_t width = (size_t)r->job->width, pairs = (size_t)r->size * width;
   CT_NEW(g->candidate, &run->arena, pairs);
-  CT_NEW(g->table, &run->arena, r->slots);
+  CT_NEW(g->coming, &run->arena, pairs);
+  CT_NEW(g->number, &run->arena, r->job->index->n);
+  memset(g->number, 0, (size_t)r->job->index->n * sizeof *g->number);
   CT_NEW(g->member, &run->arena, pairs);
   CT_NEW(g->start, &run->arena, pairs + 1);
   CT_NEW(g->order, &run->arena, pairs);
   CT_NEW(g->of, &run->arena, pairs);
   CT_NEW(g->t, &run->arena, pairs);
-  CT_NEW(g->dist, &run->arena, width);
-  CT_NEW(g->row, &run->arena, width);
+  CT_NEW(g->dist, &run->arena, width + CT_FAN);
+  CT_NEW(g->row, &run->arena, width + CT_FAN);
   CT_NEW(g->sorted_dist, &run->arena, CT_RANKED);
   CT_NEW(g->sorted_row, &run->arena, CT_RANKED);
   CT_NEW(g->work, &run->arena, r->job->index->covariance->work_size + 1);
@@ -248,7 +232,6 @@ ct_status ct_rank_queries(const ct_rank_job *job, double done, double share, ct_
   r.kernels = ct_kernels_for(run->simd, CT_KEY_SQUARES, 1);
   /* very long lists overlap in themselves, and a pair is an int */
   r.size = job->width > (1 << 20) ? 1 : GROUP;
-  for (r.slots = 64; r.slots < 2 * (unsigned)r.size * (unsigned)job->width;) r.slots *= 2;
   CT_NEW(r.group, &run->arena, run->threads);
   for (int i = 0; i < run->threads; i++) CT_TRY(new_group(r.group + i, &r, run));
   int row = r.size * GROUPS_IN_A_ROW, items = job->count / row + (job->count % row > 0);
@@ -263,7 +246,8 @@ ct_status ct_residual_rank(const ct_residual *index, const ct_residual_queries *
   if (k < 1 || width < 1) return CT_ERR_DOMAIN;
   double start = run->now();
   ct_rank_job job = {.index = index, .queries = queries, .count = queries->count,
-                     .candidate = candidate, .rows = queries->count, .width = width, .k = k,
+                     .candidate = candidate, .width = width, .step = 1,
+                     .next = (size_t)queries->count, .k = k,
                      .id = id, .dist = dist};
   CT_TRY(ct_sort_queries(index, queries, &job.query, run));
   CT_TRY(ct_rank_queries(&job, 0, 1, stats, run));

@@ -4,8 +4,8 @@
 #include "residual_search.h"
 
 /* The k best of given candidates, for some of the queries: query[], count of them, which are best
- * neighbours in space one after the other. candidate: column-major, rows x width, of which row `i`
- * belongs to query[i] where in_order says so, otherwise row query[i]; -1 for none.
+ * neighbours in space one after the other. Candidate j, -1 for none, of query[i] stands at
+ * candidate[i * step + j * next], or at query[i] instead of i unless in_order.
  * id, dist: as for ct_residual_rank(), of all queries. */
 typedef struct {
   const ct_residual *index;
@@ -13,7 +13,8 @@ typedef struct {
   const int *query;
   int count;
   const int *candidate;
-  int rows, width, in_order;
+  int width, in_order;
+  size_t step, next;
   int k;
   int *id;
   double *dist;

@@ -45,9 +45,9 @@ ct_status ct_residual_knn(const ct_residual *index, const ct_residual_queries *q
 ct_status ct_residual_net(const ct_residual *index, const ct_residual_plan *plan, ct_net *net, int *built,
                           ct_stats *stats, const ct_run *run);
 
-/* Local search: the k best by (sqrt(t), row) of the width nearest in input space, which ct_block_knn() finds
+/* Local search: the k best by (sqrt(t), row) of the width nearest in input space, which ct_block_sets() finds
  * among points, by metric and order, for the queries near: the same as `queries`, number by number.
- * at_once: queries whose candidates stand in memory together, 12 width bytes each; <= 0: chosen.
+ * at_once: queries whose candidates stand in memory together, 4 width bytes each; <= 0: chosen.
  * evaluations counts canonical scores only. */
 ct_status ct_residual_local(const ct_residual *index, const ct_residual_queries *queries,
                             const ct_points *points, const ct_metric *metric, const int *order,

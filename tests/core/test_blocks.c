@@ -59,6 +59,26 @@ static int same_as_all(const ct_points *points, const ct_metric *metric, const c
   return wrong == 0;
 }
 
+/* Rows ascending, -1 last. */
+static int by_row(const void *a, const void *b) {
+  unsigned x = (unsigned)*(const int *)a, y = (unsigned)*(const int *)b;
+  return (x > y) - (x < y);
+}
+
+/* The sets hold the rows of id. */
+static int same_sets(const int *id, int *set, int queries, int k) {
+  int wrong = 0, *row = malloc((size_t)k * sizeof *row);
+  for (int q = 0; q < queries; q++) {
+    for (int j = 0; j < k; j++) row[j] = id[(size_t)q + (size_t)j * (size_t)queries];
+    for (int j = 1; j < k; j++) wrong += set[(size_t)q * (size_t)k + (size_t)j - 1] < 0 && row[j] >= 0;
+    qsort(row, (size_t)k, sizeof *row, by_row);
+    qsort(set + (size_t)q * (size_t)k, (size_t)k, sizeof *set, by_row);
+    wrong += memcmp(row, set + (size_t)q * (size_t)k, (size_t)k * sizeof *row) != 0;
+  }
+  free(row);
+  return wrong == 0;
+}
+
 static void test_knn(int n, int dim, int kind, int which, int way, int k, int variants) {
   test_random random = {(uint64_t)(n + 7919 * dim + 104729 * kind + 1299709 * which + 31 * way + k)};
   ct_metric metric = test_metric(which);
@@ -86,6 +106,9 @@ static void test_knn(int n, int dim, int kind, int which, int way, int k, int va
     if (!CHECK(memcmp(id, other_id, size * sizeof *id) == 0 &&
                memcmp(dist, other_dist, size * sizeof *dist) == 0))
       printf("  n %d dim %d kind %d metric %d way %d k %d variant %d\n", n, dim, kind, which, way, k, v);
+    CHECK(ct_block_sets(&points, &metric, order, &a.queries, k, other_id, &stats, &run) == CT_OK);
+    if (!CHECK(same_sets(id, other_id, a.queries.count, k)))
+      printf("  set n %d dim %d kind %d metric %d way %d k %d variant %d\n", n, dim, kind, which, way, k, v);
   }
   free(id), free(other_id), free(dist), free(other_dist), free(order);
   free((double *)points.x), free((double *)a.points.x);
