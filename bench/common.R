@@ -63,10 +63,17 @@ recall_of <- function(index, x, k, rows) {
 # Slope of log(seconds) over log(n).
 exponent <- function(n, seconds) unname(stats::coef(stats::lm(log(seconds) ~ log(n)))[2])
 
+# Whole numbers as integers, which print as 100000, never as 1e+05.
+whole <- function(column) {
+  fits <- is.numeric(column) && all(is.finite(column)) && all(column == round(column) & abs(column) < 2e9)
+  if (fits) as.integer(column) else column
+}
+
 # Prints a table. rows: a list of lists with the same names. Where run.R asks for it, writes name.csv
 # as well, with title, notes and machine as comments in its head.
 report <- function(name, title, rows, notes = character(), peers = character()) {
   table <- do.call(rbind, lapply(rows, function(row) as.data.frame(row, check.names = FALSE)))
+  table[] <- lapply(table, whole)
   cat("\n## ", title, "\n", paste0("# ", notes, "\n", recycle0 = TRUE), sep = "")
   old <- options(width = 200)
   on.exit(options(old))
