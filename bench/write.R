@@ -67,17 +67,19 @@ fastest_peer <- function(t) {
 own_scan <- function(t) paste(seconds_text(t$table$seconds[1]), "(our scan)")
 
 # A row for a stored table, whose title is the name of the work; own: the search to show.
-readme_row <- function(name, own, threads, other = fastest_peer) {
+readme_row <- function(name, own, threads, other = fastest_peer, about = "") {
   t <- stored(name)
   if (is.null(t)) return(NULL)
   seconds <- t$table$seconds[match(own, t$table$search)]
-  data.frame("seconds for" = paste0(t$head$title, ", ", threads), covertree = seconds_text(seconds),
+  data.frame("seconds for" = paste0(about, t$head$title, ", ", threads), covertree = seconds_text(seconds),
              "fastest other" = other(t), check.names = FALSE)
 }
 
 write_readme <- function() {
   euclid <- function(key) readme_row(paste0("euclid-", key), "covertree", "one thread")
-  residual <- function(key) readme_row(paste0("residual-", key), "one call", "two threads", own_scan)
+  residual <- function(key) {
+    readme_row(paste0("residual-", key), "one call", "two threads", own_scan, "residual correlation, ")
+  }
   rows <- rbind(euclid("d2"), euclid("d5"), euclid("d10"),
                 readme_row("vecchia", "covertree, 2 threads", "two threads"),
                 residual("gold"), residual("d2"), residual("early-d2"))

@@ -89,12 +89,6 @@ log_axis <- function(side) {
   graphics::axis(side, at = at, labels = label, las = 1)
 }
 
-# Space at the left for the names of rows.
-work_margin <- function(rows) {
-  old <- graphics::par("mai")
-  graphics::par(mai = replace(old, 2, max(graphics::strwidth(rows$work, units = "inches")) + 0.25))
-}
-
 # ---- growth, recall ----
 
 axis_title <- function(text) graphics::mtext(text, side = 3, adj = 0, line = 0.4, cex = 0.9)
@@ -103,8 +97,8 @@ axis_title <- function(text) graphics::mtext(text, side = 3, adj = 0, line = 0.4
 growth_plot <- function(grown) {
   searches <- unique(grown$search)
   colours <- rep_len(colour("blue", "orange", "green", "red"), length(searches))
-  graphics::plot(grown$n, grown$seconds, type = "n", log = "xy", xlab = "points", ylab = "", axes = FALSE,
-                 ylim = range(grown$seconds) * c(1, 4))
+  graphics::plot(grown$n, grown$seconds, type = "n", log = "xy", xlab = "points", ylab = "",
+                 axes = FALSE, ylim = range(grown$seconds) * c(1, 4))
   graphics::box(bty = "l")
   axis_title("seconds")
   at <- sort(unique(grown$n))
@@ -134,9 +128,11 @@ recall_plot <- function(tables) {
     t <- tables[[i]]
     local <- t[is.finite(t$oversample), ]
     exact <- t[is.infinite(t$oversample), ]
-    graphics::lines(local[["queries/s"]], local$recall, col = colours[i], type = "b", pch = 14 + i, lwd = 2)
+    graphics::lines(local[["queries/s"]], local$recall, col = colours[i], type = "b",
+                    pch = 14 + i, lwd = 2)
     graphics::points(exact[["queries/s"]], exact$recall, pch = 8, col = colours[i], cex = 1.6, lwd = 2)
   }
   graphics::legend("bottomleft", c(names(tables), "exact search"), col = c(colours, "black"),
-                   pch = c(14 + seq_along(tables), 8), lwd = 2, lty = c(rep(1, length(tables)), NA), bty = "n")
+                   pch = c(14 + seq_along(tables), 8), lwd = 2, lty = c(rep(1, length(tables)), NA),
+                   bty = "n")
 }
