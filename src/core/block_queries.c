@@ -9,6 +9,9 @@
 /* Queries that a cell should hold on average, at most: so few that it seldom holds more than a block. */
 #define CELL_QUERIES 32
 
+#define LEAF_BITS 5 /* CT_LEAF is 2^5 */
+#define LARGEST_CELL_BITS 30 /* of a shift of int */
+
 /* ---- the list ---- */
 
 static int classes_for(int n) {
@@ -47,27 +50,67 @@ static ct_status order_queries(const ct_points *points, const ct_metric *metric,
                           queries->points ? NULL : queries->rows, queries->count, own, &sorting);
 }
 
+/* Places are sorted in so many parts, whatever the number of threads. */
+#define PARTS 64
+
+/* Lists of fewer queries are sorted by the calling thread alone. */
+#define PARALLEL_QUERIES 16384
+
+typedef struct {
+  int next[CT_CLASSES]; /* how many of each class, and then where the next one goes */
+} part;
+
+/* Each class begins behind all of the one before; within it, each part behind the part before. */
+static void place_parts(part *parts, int *start) {
+  int sum = 0;
+  for (int c = 0; c < CT_CLASSES; c++) {
+    start[c] = sum;
+    for (int p = 0; p < PARTS; p++) {
+      int count = parts[p].next[c];
+      parts[p].next[c] = sum;
+      sum += count;
+    }
+  }
+  start[CT_CLASSES] = sum;
+}
+
+static int part_begin(int count, int p) { return (int)((long long)count * p / PARTS); }
+
 /* Sorts places in the spatial order by class; within one they stay in order. */
-static void sort_places(const ct_query_list *list, int *place, int *start) {
+static ct_status sort_places(const ct_query_list *list, int *place, int *start, const ct_run *run) {
   const int *limit = list->queries->limit;
-  int next[CT_CLASSES + 1] = {0};
-  for (int q = 0; q < list->queries->count; q++) next[class_of(limit[q], list->classes) + 1]++;
-  for (int c = 0; c < list->classes; c++) next[c + 1] += next[c];
-  memcpy(start, next, sizeof next);
-  for (int i = 0; i < list->queries->count; i++)
-    place[next[class_of(limit[list->query[i]], list->classes)]++] = i;
+  int count = list->queries->count;
+  unsigned char *class;
+  part *parts;
+  CT_NEW(class, &run->arena, count);
+  CT_NEW(parts, &run->arena, PARTS);
+  memset(parts, 0, PARTS * sizeof *parts);
+#pragma omp parallel for num_threads(run->threads) schedule(static) if (count > PARALLEL_QUERIES)
+  for (int p = 0; p < PARTS; p++)
+    for (int i = part_begin(count, p); i < part_begin(count, p + 1); i++) {
+      class[i] = (unsigned char)class_of(limit[list->query[i]], list->classes);
+      parts[p].next[class[i]]++;
+    }
+  place_parts(parts, start);
+#pragma omp parallel for num_threads(run->threads) schedule(static) if (count > PARALLEL_QUERIES)
+  for (int p = 0; p < PARTS; p++)
+    for (int i = part_begin(count, p); i < part_begin(count, p + 1); i++)
+      place[parts[p].next[class[i]]++] = i;
+  return CT_OK;
 }
 
 /* Ends of blocks for the places from .. to - 1 of one class. A cell of the k-d order is a run of 32 2^j
  * places from a multiple of that on: blocks are such cells, of a size that gives half-full ones, and only
  * parts of a cell where it holds too many. Returns the number of blocks written to begin. */
 static int cut_cells(const int *place, int from, int to, int all, int *begin) {
-  long cell = CT_LEAF;
-  int blocks = 0;
+  int cell_bits = LEAF_BITS, blocks = 0;
   if (from == to) return 0;
-  while (2 * cell * (to - from) <= (long)CELL_QUERIES * all) cell *= 2;
+  while (cell_bits < LARGEST_CELL_BITS &&
+         (long long)(to - from) << (cell_bits + 1) <= (long long)CELL_QUERIES * all)
+    cell_bits++;
   for (int first = from, last; first < to; first = last) {
-    for (last = first; last < to && place[last] / cell == place[first] / cell;) last++;
+    int cell = place[first] >> cell_bits;
+    for (last = first + 1; last < to && place[last] >> cell_bits == cell;) last++;
     int parts = (last - first + CT_LEAF - 1) / CT_LEAF;
     for (int p = 0; p < parts; p++) begin[blocks++] = first + (int)((long)(last - first) * p / parts);
   }
@@ -79,13 +122,14 @@ static ct_status cut_classes(ct_query_list *list, const ct_run *run) {
   CT_NEW(place, &run->arena, count);
   /* all but the last block of a class, or of a cell, have more than eight queries on average */
   CT_NEW(list->begin, &run->arena, (size_t)count / 4 + 2 * CT_CLASSES);
-  sort_places(list, place, start);
+  CT_TRY(sort_places(list, place, start, run));
   for (int c = 0; c < list->classes; c++) {
     list->first[c] = blocks;
     blocks += cut_cells(place, start[c], start[c + 1], count, list->begin + blocks);
   }
   list->first[list->classes] = blocks;
   list->begin[blocks] = count;
+#pragma omp parallel for num_threads(run->threads) schedule(static) if (count > PARALLEL_QUERIES)
   for (int i = 0; i < count; i++) place[i] = list->query[place[i]];
   list->query = place;
   return CT_OK;
