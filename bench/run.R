@@ -27,8 +27,7 @@ steps <- c(
        "growth-euclid" = c("growth.R", "euclid", rounds, scale),
        "growth-trees" = c("growth.R", "trees", 1, scale)),
   script_for("euclid.R", euclid, "euclid"),
-  list(vecchia = c("vecchia.R", rounds), order = c("order.R", rounds), gold = c("gold.R", fewer),
-       gpboost = c("gpboost.R", 1, 20000 * scale)))
+  list(vecchia = c("vecchia.R", rounds), order = c("order.R", rounds), gold = c("gold.R", fewer)))
 
 # Tables of a step replace the old ones only when it has ended well.
 run_step <- function(name) {
