@@ -66,6 +66,8 @@ typedef struct {
   find *finds; /* capacity a centre */
   int capacity;
   int *found;
+  const int *ball_of; /* what earlier batches left: the ball of each point, -1: none, and */
+  const float *best;  /* its correlation with that ball's centre */
 } cover;
 
 /* ---- leaves and boxes ---- */
@@ -205,6 +207,8 @@ static int measure_leaf(const cover *s, int j, int leaf, explorer *e) {
     double rho = fabs(e->c[i]) * s->index->scale[centre] * s->index->scale[point[i]];
     if (rho < s->threshold) continue;
     hits++;
+    /* masses of duplicates would fill the list with points that are well placed already */
+    if (s->ball_of[point[i]] >= 0 && (float)rho <= s->best[point[i]]) continue;
     if (s->found[j] == s->capacity) continue;
     find *f = s->finds + (size_t)j * (size_t)s->capacity + s->found[j]++;
     f->position = point[i];
@@ -416,6 +420,8 @@ ct_status ct_net_cover(ct_net *net, const ct_residual *index, double radius, int
   s.threshold = 1 - radius * radius;
   CT_TRY(new_cover(&s, &m, run));
   CT_TRY(start_progress(&at, net, most, run));
+  s.ball_of = at.ball_of;
+  s.best = at.best;
   while (net->count <= most && (m.count = fill_batch(&s, &at)) > 0) {
     double now = done + share * at.covered / index->n;
     CT_TRY(ct_rounds_run(mutual_panel, &m, (m.count + CT_PANEL - 1) / CT_PANEL, 1, now, 0, run));

@@ -77,19 +77,51 @@ void ct_shortlist_reduce(ct_shortlist *list, ct_scorer *scorer) {
   list->count = kept;
 }
 
+/* Whether two points have the same distance from everybody else: the same coordinates, factor and
+ * residual variance. Masses of duplicates stand side by side, and would all have to be scored where
+ * they tie for the last place. */
+static int same_point(const ct_residual *index, int a, int b) {
+  size_t dim = (size_t)index->dim, stride = (size_t)index->stride;
+  return memcmp(index->x + (size_t)a * dim, index->x + (size_t)b * dim,
+                dim * sizeof *index->x) == 0 &&
+         index->scale[a] == index->scale[b] &&
+         (index->rank == 0 || memcmp(index->V + (size_t)a * stride, index->V + (size_t)b * stride,
+                                     (size_t)index->rank * sizeof *index->V) == 0);
+}
+
+/* Whether entry i gets the distance of the entry before it, which is known or about to be. An
+ * indexed query is at distance 0 from itself, but not always from its duplicates. */
+static int is_twin(const ct_shortlist *list, int i, double below, const ct_asker *asker,
+                   const ct_residual *index) {
+  if (i == 0) return 0;
+  const ct_candidate *before = list->entry + i - 1;
+  if (before->dist < 0 && before->low >= below) return 0;
+  if (asker->of == index && before->position == asker->position) return 0;
+  return same_point(index, list->entry[i].position, before->position);
+}
+
 /* Those whose low is below. */
 static void score_where(ct_shortlist *list, double below, const ct_asker *asker,
                         ct_scorer *scorer) {
   int unknown = 0;
-  for (int i = 0; i < list->count; i++)
-    if (list->entry[i].dist < 0 && list->entry[i].low < below)
-      scorer->position[unknown++] = list->entry[i].position;
+  for (int i = 0; i < list->count; i++) {
+    ct_candidate *entry = list->entry + i;
+    if (entry->dist >= 0 || entry->low >= below) continue;
+    entry->twin = is_twin(list, i, below, asker, scorer->index);
+    if (!entry->twin) scorer->position[unknown++] = entry->position;
+  }
   ct_residual_t(asker->of, asker->position, scorer->index, scorer->position, unknown, scorer->t,
                 scorer->work, scorer->simd);
   scorer->evaluations += unknown;
   for (int i = 0, u = 0; i < list->count; i++) {
     ct_candidate *entry = list->entry + i;
     if (entry->dist >= 0 || entry->low >= below) continue;
+    if (entry->twin) {
+      entry->dist = entry[-1].dist;
+      entry->high = entry[-1].high;
+      entry->low = entry[-1].low;
+      continue;
+    }
     double t = scorer->t[u++];
     entry->dist = sqrt(t);
     /* distances that differ by less than the rounding of the root count as equal: bounds must not
@@ -174,7 +206,7 @@ void ct_shortlist_add(ct_shortlist *list, const ct_candidate *candidate, const c
 void ct_shortlist_add_self(ct_shortlist *list, const ct_residual_queries *queries,
                            const ct_asker *asker, ct_scorer *scorer) {
   if (!queries->self || asker->row < 0 || asker->row >= asker->limit) return;
-  ct_candidate own = {1, 2, 0, asker->position};
+  ct_candidate own = {1, 2, 0, asker->position, 0};
   ct_shortlist_add(list, &own, asker, scorer);
 }
 

@@ -17,6 +17,7 @@ typedef struct {
   double high;
   double dist; /* canonical, or -1 while unknown */
   int position;
+  int twin; /* of the entry before it, whose distance it takes over */
 } ct_candidate;
 
 typedef struct {
@@ -42,7 +43,7 @@ typedef struct {
   ct_simd simd;
   int k;
   int capacity;       /* of the lists, and of the four arrays below */
-  double evaluations; /* counted */
+  double evaluations; /* counted, without twins */
   int *position;
   double *t;
   double *value;

@@ -194,7 +194,7 @@ static void reseed(const ct_two_frame *search, ct_searcher *s, ct_ask *ask) {
       ask->estimate[kept++] = at;
       continue;
     }
-    ct_candidate candidate = {-1, at.high, -1, at.position};
+    ct_candidate candidate = {-1, at.high, -1, at.position, 0};
     ct_shortlist_add(&ask->list, &candidate, &ask->asker, &s->scorer);
   }
   ask->estimates = kept;
@@ -325,7 +325,7 @@ static void finish_ask(const ct_two_frame *search, ct_searcher *s, ct_ask *ask) 
     return;
   }
   for (int i = 0; i < ask->estimates; i++) {
-    ct_candidate candidate = {-1, ask->estimate[i].high, -1, ask->estimate[i].position};
+    ct_candidate candidate = {-1, ask->estimate[i].high, -1, ask->estimate[i].position, 0};
     if (candidate.high < ask->list.least) continue;
     ct_shortlist_add(&ask->list, &candidate, &ask->asker, &s->scorer);
   }

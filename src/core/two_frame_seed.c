@@ -164,7 +164,7 @@ static ct_candidate bounds_of(const ct_two_frame *search, const ct_searcher *s, 
   double scales = ask->asker.of->scale[ask->asker.position] * search->net->index->scale[x];
   double error = ct_pair_error(&search->net->pairs, c, ask->norm * search->net->norm[x]);
   ct_candidate candidate = {(size - error) * scales - 2e-15, (size + error) * scales + 2e-15, -1,
-                            x};
+                            x, 0};
   if (candidate.low > 1 - 2e-15) candidate.low = 1 - 2e-15;
   return candidate;
 }
