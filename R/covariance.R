@@ -10,10 +10,12 @@
 #'   space-time). With `lonlat = TRUE` the first is for the sphere, and every further column has its own.
 #' @param nugget Variance of the noise (not a share of `variance`), not negative. Distances of metrics
 #'   do not see it unless asked to.
-#' @param lonlat `TRUE`: the first two columns are longitude and latitude in degrees, and the distance on the sphere is
-#'   the chord between points of the unit sphere.
+#' @param lonlat `TRUE`: two columns are longitude and latitude in degrees, and the distance on the sphere is the chord
+#'   between points of the unit sphere. They are those with names such as `lon` and `lat`, as for [metric_great_circle()], or
+#'   else the first two; the other columns follow in their order.
 #' @param f A function `f(A, B)` of two matrices of points in rows, which returns the matrix of their
-#'   covariances, a row for each row of `A`. It runs on the calling thread: make it vectorised.
+#'   covariances, a row for each row of `A`. It runs on the calling thread: make it vectorised. Variances and the low-rank
+#'   part of indexed points are computed once and kept with an index.
 #'
 #' @details
 #' With `h` the Euclidean distance of two points after every column was divided by its lengthscale, the
@@ -194,9 +196,9 @@ from_gpgp <- function(parms, name, columns, call = rlang::caller_env()) {
   range <- unname(parms[1L + seq_len(ranges)])
   if (layout == "spacetime") range <- c(rep(range[1], columns - 1L), range[2])
   variance <- parms[[1]]
+  family <- if (startsWith(name, "exponential")) cov_exponential else function(...) cov_matern(nu, ...)
   # the exponential's d / range needs no factor: 2 nu = 1
-  cov_matern(nu, variance, range * sqrt(2 * nu), variance * parms[[length(parms)]],
-             lonlat = layout %in% c("sphere", "spheretime"))
+  family(variance, range * sqrt(2 * nu), variance * parms[[length(parms)]], lonlat = layout %in% c("sphere", "spheretime"))
 }
 
 gpboost_covariances <- list(
@@ -248,22 +250,28 @@ call_variance <- function(cov, x) {
   unlist(lapply(unname(blocks), function(i) diag(call_covariance(cov, x[i, , drop = FALSE], x[i, , drop = FALSE]))))
 }
 
-# The metric of an R function's correlation, or of what inducing points leave of it: a metric_function().
+# The metric of an R function's correlation, or of what inducing points leave of it: a metric_function() of points that carry
+# their variance and their row of V behind their coordinates, so that f is asked for those once a point, by lift().
 # Points with the same coordinates are at distance 0.
 function_metric <- function(cov, inducing = NULL, jitter = NULL, call = rlang::caller_env()) {
   L <- if (!is.null(inducing)) factor_function(cov, inducing, jitter, call)
-  low_rank <- function(x) if (is.null(L)) matrix(0, 1, nrow(x)) else forwardsolve(L, call_covariance(cov, inducing, x))
-  metric_function(function(a, B) {
-    a <- t(a)
-    V <- low_rank(a)
-    W <- low_rank(B)
-    k <- call_variance(cov, rbind(a, B))
-    p <- pmax(k - c(sum(V^2), colSums(W^2)), 0)
-    rho <- (drop(call_covariance(cov, a, B)) - drop(crossprod(V, W))) / sqrt(p[1] * p[-1])
+  rank <- NROW(L)
+  metric <- metric_function(function(a, B) {
+    x <- seq_len(length(a) - 1L - rank)
+    v <- length(x) + 1L + seq_len(rank)
+    k <- c(a[length(x) + 1L], B[, length(x) + 1L])
+    p <- pmax(k - c(sum(a[v]^2), rowSums(B[, v, drop = FALSE]^2)), 0)
+    C <- drop(call_covariance(cov, t(a[x]), B[, x, drop = FALSE])) - drop(B[, v, drop = FALSE] %*% a[v])
+    rho <- C / sqrt(p[1] * p[-1])
     rho[p[1] <= 1e-10 * k[1] | p[-1] <= 1e-10 * k[-1]] <- 0
-    same <- rowSums(B != rep(a, each = nrow(B))) == 0
+    same <- rowSums(B[, x, drop = FALSE] != rep(a[x], each = nrow(B))) == 0
     ifelse(same, 0, sqrt(1 - pmin(abs(rho), 1)))
   })
+  metric$lift <- function(x) {
+    x <- unname(x)
+    cbind(x, call_variance(cov, x), if (rank) t(forwardsolve(L, call_covariance(cov, inducing, x))))
+  }
+  metric
 }
 
 # The transposed Cholesky factor of K_uu; jitter as in metric_residual().

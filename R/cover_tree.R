@@ -25,7 +25,10 @@
 #' their bounding boxes. Metrics on coordinates are searched by blocks, metrics given as a function by the tree.
 #'
 #' The index is a plain list: [saveRDS()], forks and clusters just work. Beyond the points it takes 32
-#' bytes a point (28 for `metric_function()`). Whatever comes back from a file is verified before it is used.
+#' bytes a point (28 for `metric_function()`). A correlation adds 8 and a second set of coordinates, divided by the
+#' lengthscales; [metric_residual()] adds its factor, 8 bytes for each inducing point (rounded up to a multiple of eight, and
+#' sometimes eight more), and maybe a net, whose table takes at most `net_bytes`, the rest of it up to 400 bytes a point and
+#' 0.6 of the table. `summary()` says what each part takes. Whatever comes back from a file is verified before it is used.
 #'
 #' @return A list of class `cover_tree` with elements
 #'   \describe{
@@ -69,9 +72,12 @@ new_index <- function(x, metric, run, arg = "x", call = rlang::caller_env()) {
   check_some_rows(x, arg = arg, call = call)
   metric <- fit_metric(metric, x, run, call = call)
   check_values(x, metric, arg = arg, call = call)
-  structure(list(x = x, metric = metric, tree = NULL, blocks = NULL, residual = NULL, net = NULL, order = NULL, build = NULL,
+  structure(list(x = x, metric = metric, lifted = lift_points(metric, x), tree = NULL, blocks = NULL, residual = NULL, net = NULL, order = NULL, build = NULL,
                  annotated = FALSE, stats = NULL), class = "cover_tree")
 }
+
+# Points as a metric_function() takes them, where that is more than their coordinates.
+lift_points <- function(metric, x) if (!is.null(metric$lift)) metric$lift(x)
 
 # What searches of the metric read beside the tree: blocks, and the factor of a correlation.
 add_structure <- function(index, run, call = rlang::caller_env()) {
@@ -129,7 +135,9 @@ index_fault <- function(tree) {
   if (is_correlation(tree$metric)) {
     fault <- residual_fault(tree, n)
     if (!is.null(fault)) return(fault)
-  } else if (!metric_fits(tree$metric, x)) {
+  } else if (!is.null(tree$metric$lift) && (!is.double(tree$lifted) || !is.matrix(tree$lifted) || nrow(tree$lifted) != n)) {
+    return("`lifted` is not a matrix with a row per point")
+  } else if (!metric_fits(tree$metric, x, tree$lifted)) {
     return("`x` and `metric` do not fit each other")
   } else if (!is.null(tree$residual)) {
     return("`residual` belongs to no correlation")
@@ -146,9 +154,9 @@ index_fault <- function(tree) {
   NULL
 }
 
-metric_fits <- function(metric, x) {
+metric_fits <- function(metric, x, lifted) {
   tryCatch({
-    check_values(x, fit_metric(metric, x))
+    check_values(x, fit_metric(metric, x, lifted = lifted))
     TRUE
   }, error = function(e) FALSE)
 }
@@ -211,9 +219,17 @@ summary.cover_tree <- function(object, ...) {
     duplicates = sum(level[-1] == level_duplicate),
     levels = table(level = level[level != level_duplicate]),
     radius = object$tree$radius[1],
-    bytes = sum(vapply(object[c("tree", "blocks", "residual", "net")], function(part) as.numeric(utils::object.size(part)), 0)),
+    bytes = index_bytes(object),
     stats = object$stats
   ), class = "summary.cover_tree")
+}
+
+# What an index takes beyond the points themselves, in bytes.
+index_bytes <- function(index) {
+  size <- function(...) sum(vapply(list(...), function(part) if (is.null(part)) 0 else as.numeric(utils::object.size(part)), 0))
+  part <- index$residual
+  c(index = size(index$tree, index$blocks, part$p), coordinates = size(part$embedded), factor = size(part$V, index$lifted),
+    net = size(index$net))
 }
 
 # Level of a point at distance 0 from its parent.
@@ -225,7 +241,9 @@ print.summary.cover_tree <- function(x, ...) {
   cat("  duplicates of earlier points: ", x$duplicates, "\n", sep = "")
   levels <- as.integer(names(x$levels))
   if (length(levels)) cat("  levels ", min(levels), " .. ", max(levels), ", radius of the root ", format(x$radius, digits = 4), "\n", sep = "")
-  cat("  size beyond the points: ", format(round(x$bytes / x$points, 1)), " bytes a point\n", sep = "")
+  parts <- x$bytes[x$bytes > 0]
+  cat("  bytes a point beyond the points: ", paste(names(parts), format(round(parts / x$points, 1), trim = TRUE), collapse = ", "), "\n",
+      sep = "")
   cat("  build: ", format(x$stats$evaluations / x$points, digits = 3), " distances a point, ",
       format(sum(x$stats$seconds), digits = 2), " s with ", count_of(x$stats$threads, "thread"), "\n", sep = "")
   invisible(x)

@@ -22,7 +22,8 @@
 #' duplicates of a point are its neighbours at distance 0. Entries without a neighbour are `NA`: with
 #' `predecessors = TRUE`, row `i` has only `i - 1` candidates.
 #'
-#' Results do not depend on `threads`, on the order of the index, or on how queries are divided over calls.
+#' Results do not depend on `threads`, on the order of the index, or on how queries are divided over calls: `index` and
+#' `distance` are [identical()]. Two whole results are not, because `stats` hold seconds, and counts of what a search took.
 #'
 #' @return A list of class `covertree_neighbors`:
 #'   \describe{
@@ -104,7 +105,7 @@ new_queries <- function(index, query, rows, predecessors, max_index, self, run, 
   points <- as_points(query, index$metric, arg = "query", call = call)
   check_columns(points, index, arg = "query", call = call)
   check_values(points, index$metric, arg = "query", call = call)
-  list(points = points, rows = NULL, self = self, predecessors = FALSE,
+  list(points = points, lifted = lift_points(index$metric, points), rows = NULL, self = self, predecessors = FALSE,
        limit = resolve_limit(max_index, nrow(points), length(index), call), names = rownames(points),
        residual = if (is_correlation(index$metric)) query_residual(index, points, run, call))
 }

@@ -30,7 +30,8 @@ inducing_points <- function(x, m = 200, method = c("kmeans++", "maxmin", "cover_
   method <- rlang::arg_match(method)
   check_count(steps, min = 0)
   run <- run_settings(threads, progress)
-  points <- as_points(x)
+  given <- colnames(as_points(x))
+  points <- as_points(x, list(cov = cov))
   check_some_rows(points, arg = "x")
   check_count(m, max = nrow(points), limit = paste("there are", nrow(points), "points"))
   if (is.null(cov)) cov <- cov_exponential() else check_covariance(cov)
@@ -50,6 +51,7 @@ inducing_points <- function(x, m = 200, method = c("kmeans++", "maxmin", "cover_
   if (nrow(chosen) < m) {
     cli::cli_warn("There are only {nrow(chosen)} distinct inducing points.", class = "covertree_warning")
   }
+  if (!identical(given, colnames(chosen))) chosen <- chosen[, given, drop = FALSE]
   if (is.data.frame(x)) as.data.frame(chosen) else chosen
 }
 

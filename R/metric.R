@@ -18,8 +18,9 @@
 #' `metric_minkowski(p)` is `sum(abs(a - b)^p)^(1/p)`, and `metric_angular()` is the angle between the two
 #' vectors in radians, 0 to pi, whatever their lengths; a zero vector is an error.
 #'
-#' `metric_great_circle()` takes longitude and latitude in degrees, in this order unless column names such
-#' as `lon`, `long`, `longitude`, `lat` or `latitude` say otherwise; it is accurate at the
+#' `metric_great_circle()` takes longitude and latitude in degrees: the columns whose names say so (one of `lon`, `long`,
+#' `longitude`, `lng`, `x` and one of `lat`, `latitude`, `y`, in any case and order), or else the only two columns in this order.
+#' Covariances with `lonlat = TRUE` go by the same names, see [covariances]. It is accurate at the
 #' poles, across the date line and between antipodes.
 #'
 #' `metric_function()` runs on the calling thread. A probe of a few points rejects functions that are
@@ -105,7 +106,7 @@ check_metric <- function(metric, arg = rlang::caller_arg(metric), call = rlang::
 
 # The metric as the core takes it for points of so many columns: a scale per column, and a function that
 # has passed the probe.
-fit_metric <- function(metric, x, run = NULL, call = rlang::caller_env()) {
+fit_metric <- function(metric, x, run = NULL, call = rlang::caller_env(), lifted = NULL) {
   check_metric(metric, call = call)
   if (is_correlation(metric)) return(fit_correlation(metric, x, run, call))
   if (metric$kind == "great_circle" && ncol(x) != 2) {
@@ -118,7 +119,7 @@ fit_metric <- function(metric, x, run = NULL, call = rlang::caller_env()) {
     }
     metric$scale <- rep_len(metric$scale, ncol(x))
   }
-  if (metric$kind == "function") probe_metric(metric$f, x, call)
+  if (metric$kind == "function") probe_metric(metric, x, lifted, call)
   metric
 }
 
@@ -131,9 +132,11 @@ is_metric <- function(metric) {
 is_positive <- function(x) is.null(x) || is.double(x) && length(x) > 0 && all(is.finite(x) & x > 0)
 
 # Compares a user's function with the axioms on up to eight points, evenly spread over the rows.
-probe_metric <- function(f, x, call) {
+probe_metric <- function(metric, x, lifted, call) {
+  f <- metric$f
   rows <- unique(round(seq(1, nrow(x), length.out = min(8, nrow(x)))))
-  B <- unname(x[rows, , drop = FALSE])
+  B <- unname(if (is.null(lifted)) x[rows, , drop = FALSE] else lifted[rows, , drop = FALSE])
+  if (is.null(lifted) && !is.null(metric$lift)) B <- metric$lift(B)
   D <- matrix(0, length(rows), length(rows))
   refuse <- function(why) {
     stop_input(c("The function given to {.fn metric_function} is not a metric.", x = why),

@@ -16,9 +16,14 @@
 #' With covariance `k`, the inducing points' covariance matrix `K = L L'` and `V_i = L^-1 k(u, x_i)`,
 #' \deqn{\rho_{ij} = \frac{k(x_i, x_j) - V_i \cdot V_j}{\sqrt{p_i p_j}}, \quad
 #'   p_i = k(x_i, x_i) - |V_i|^2, \quad d_{ij} = \sqrt{1 - |\rho_{ij}|}.}
-#' The distance is within 0..1 and obeys the triangle inequality. It is 0 between points with the same coordinates.
+#' The distance is within 0..1 and obeys the triangle inequality. Covariances are those of the process, without the noise of
+#' `cov`: so the distance between points with the same coordinates is 0. With `nugget = TRUE` the nugget is part of `p`,
+#' but not of `k` between two points, whether or not their coordinates are the same: duplicates are then at distance
+#' `sqrt(nugget / (p + nugget))`, and their observations count as two. A `p` of the user's own must then include the
+#' nugget, and `p + rowSums(V^2)` be the variance and the nugget together. `metric_correlation()` never sees the nugget.
+#'
 #' A point with `p_i <= 1e-10 k(x_i, x_i)` is explained by the inducing points: its residual
-#' correlation with every other point is 0 and its distance 1. Such points are counted in `stats$explained` and
+#' correlation with every other point is 0 and its distance 1, from duplicates too (but 0 in the metric of a [cov_function()]). Such points are counted in `stats$explained` and
 #' warned about once. Among points at distance 1 the smaller rows come first.
 #'
 #' For `metric_correlation()`, nearest neighbours of most covariances are those of the (scaled) Euclidean
@@ -56,7 +61,7 @@ metric_residual <- function(cov, inducing = NULL, V = NULL, p = NULL, jitter = N
     stop_input("{.fn metric_residual} needs either {.arg inducing} or both {.arg V} and {.arg p}.")
   }
   if (own) check_factor(V, p)
-  if (!own) inducing <- as_points(inducing, arg = "inducing")
+  if (!own) inducing <- as_points(inducing, list(cov = cov), arg = "inducing")
   if (!is.null(jitter)) check_number(jitter, min = 0, closed = TRUE)
   if (cov$kind == "function") {
     if (own || nugget) stop_input("A {.fn cov_function} takes {.arg inducing} and {.arg jitter} only.")

@@ -60,14 +60,19 @@ sf_points <- function(x, arg, call) {
 lon_names <- c("lon", "long", "longitude", "lng", "x")
 lat_names <- c("lat", "latitude", "y")
 
-# For the great circle, named columns are taken by name, so that (lat, long) is not read as (lon, lat).
+# For places on the sphere, named columns are taken by name, so that (lat, long) is not read as (lon, lat): the great circle
+# takes no others, a covariance takes them first.
 pick_lonlat <- function(points, metric, arg, call) {
-  if (!identical(metric$kind, "great_circle")) return(points)
+  circle <- identical(metric$kind, "great_circle")
+  if (!circle && !isTRUE(metric$cov$lonlat)) return(points)
   name <- tolower(colnames(points))
   lon <- which(name %in% lon_names)
   lat <- which(name %in% lat_names)
-  if (length(lon) == 1 && length(lat) == 1) return(points[, c(lon, lat), drop = FALSE])
-  if (ncol(points) != 2) {
+  if (length(lon) == 1 && length(lat) == 1) {
+    rest <- if (!circle) setdiff(seq_len(ncol(points)), c(lon, lat))
+    return(points[, c(lon, lat, rest), drop = FALSE])
+  }
+  if (circle && ncol(points) != 2) {
     stop_input(c("{.arg {arg}} must have two columns, longitude and latitude in degrees.",
                  x = "It has {ncol(points)}, and names do not say which they are.",
                  i = "Names such as {.val lon} and {.val lat} are understood."), call = call)

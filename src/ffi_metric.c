@@ -101,11 +101,18 @@ static const ct_points *keep_points(SEXP x, const ct_run *run) {
   return keep(&points, sizeof points, run);
 }
 
-static ct_distances distances_of_coordinates(SEXP index, SEXP query, const ct_run *run) {
+/* A matrix of the list by name; for closures that take more than coordinates, what they take. */
+static const ct_points *points_of(SEXP list, const char *name, const ct_run *run) {
+  SEXP lifted = list == R_NilValue ? R_NilValue : ffi_list_get(list, "lifted");
+  if (lifted != R_NilValue) return keep_points(lifted, run);
+  return keep_points(list == R_NilValue ? R_NilValue : ffi_list_get(list, name), run);
+}
+
+static ct_distances distances_of_coordinates(SEXP index, SEXP queries, const ct_run *run) {
   ct_distances distances;
   SEXP metric = ffi_list_get(index, "metric");
-  const ct_points *points = keep_points(ffi_list_get(index, "x"), run);
-  const ct_points *to = keep_points(query, run);
+  const ct_points *points = points_of(index, "x", run);
+  const ct_points *to = points_of(queries, "points", run);
   ct_metric core = ffi_metric(metric);
   if (core.kind != CT_FUNCTION) {
     const ct_metric *kept = keep(&core, sizeof core, run);
@@ -137,5 +144,5 @@ ct_distances ffi_distances(SEXP index, SEXP queries, const ct_run *run) {
   SEXP query = queries == R_NilValue ? R_NilValue : ffi_list_get(queries, "points");
   if (ffi_list_get(index, "residual") != R_NilValue)
     return distances_of_residual(index, queries, query != R_NilValue, run);
-  return distances_of_coordinates(index, query, run);
+  return distances_of_coordinates(index, queries, run);
 }

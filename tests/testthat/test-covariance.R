@@ -218,3 +218,52 @@ test_that("a covariance given as a function is checked when it is called", {
   expect_error(metric_residual(flat, x[1:3, ], nugget = TRUE), class = "covertree_error_input")
   expect_error(metric_residual(flat, V = x, p = x[, 1]), class = "covertree_error_input")
 })
+
+test_that("a covariance given as a function is asked for variances and the low-rank part once a point", {
+  withr::local_seed(6)
+  x <- matrix(runif(400), 200)
+  u <- matrix(runif(14), 7)
+  cov <- cov_matern(1.5, lengthscale = 0.3)
+  entries <- inducing_rows <- 0
+  counted <- cov_function(function(A, B) {
+    entries <<- entries + nrow(A) * nrow(B)
+    if (nrow(A) == 7) inducing_rows <<- inducing_rows + nrow(B)
+    plain_covariance(cov, A, B)
+  })
+  tree <- cover_tree(x, metric_residual(counted, u))
+  expect_lte(inducing_rows, 7 + 200 + 16)
+  entries <- inducing_rows <- 0
+  found <- find_knn(tree, rows = 1:3, k = 4)
+  expect_identical(inducing_rows, 0)
+  expect_lte(entries, attr(found, "stats")$evaluations + 64)
+  expect_equal(found$index, find_knn(x, rows = 1:3, k = 4, metric = metric_residual(cov, u))$index)
+  new <- matrix(runif(10), 5)
+  inducing_rows <- 0
+  expect_equal(find_knn(tree, new, k = 4)$index, find_knn(x, new, k = 4, metric = metric_residual(cov, u))$index)
+  expect_identical(inducing_rows, 5)
+  harmed <- tree
+  harmed$lifted <- harmed$lifted[-1, ]
+  expect_error(find_knn(harmed, k = 2), "lifted", class = "covertree_error_index")
+})
+
+test_that("longitude and latitude go by their names where there are any", {
+  withr::local_seed(7)
+  x <- cbind(lonlat_points(60), day = runif(60))
+  named <- as.data.frame(x)[c("day", "lat", "lon")]
+  cov <- cov_matern(1.5, lengthscale = c(0.4, 0.5), lonlat = TRUE)
+  u <- inducing_points(x, 8, method = "maxmin", cov = cov)
+  expect_identical(inducing_points(named, 8, method = "maxmin", cov = cov), as.data.frame(u)[c("day", "lat", "lon")])
+  metric <- metric_residual(cov, u + 0.1)
+  truth <- find_knn(unname(x), k = 5, metric = metric)
+  expect_identical(find_knn(named, k = 5, metric = metric)$index, truth$index)
+  expect_identical(find_knn(named, k = 5, metric = metric_residual(cov, (u + 0.1)[, 3:1]))$index, truth$index)
+  tree <- cover_tree(named, metric)
+  expect_identical(find_knn(tree, named[1:9, ], k = 5)$index, find_knn(tree, x[1:9, ], k = 5)$index)
+  expect_identical(find_knn(x[, 2:1], k = 5, metric = metric_great_circle())$index,
+                   find_knn(x[, 1:2], k = 5, metric = metric_great_circle())$index)
+})
+
+test_that("GpGp's exponential is the exponential", {
+  expect_identical(as_covariance(c(2, 0.3, 0.1), "exponential_isotropic"), cov_exponential(2, 0.3, 0.2))
+  expect_match(format(as_covariance(c(2, 0.3, 50, 0.1), "exponential_spheretime")), "^exponential covariance")
+})
