@@ -1,7 +1,7 @@
 # sqrt(1 - |rho|) by the definitions, in plain R.
-plain_distance <- function(cov, x, u) {
+plain_distance <- function(cov, x, u, jitter) {
   k <- function(a, b) .Call(covertree:::C_ffi_covariance, covertree:::fit_covariance(cov, a, NULL), a, b)
-  L <- t(chol(k(u, u)))
+  L <- t(chol(k(u, u) + diag(jitter, nrow(u))))
   V <- t(forwardsolve(L, k(u, x)))
   C <- k(x, x) - V %*% t(V)
   p <- diag(C)
@@ -9,40 +9,90 @@ plain_distance <- function(cov, x, u) {
   sqrt(pmax(1 - pmin(abs(rho), 1), 0))
 }
 
-draw_covariance <- function(d) {
-  lengthscale <- exp(runif(if (runif(1) < 0.5) 1 else d, -2.5, 1)) * sqrt(d)
-  switch(sample(8, 1), cov_exponential(lengthscale = lengthscale), cov_gaussian(lengthscale = lengthscale),
-         cov_matern(1.5, lengthscale = lengthscale), cov_matern(2.5, lengthscale = lengthscale),
-         cov_matern(3.5, lengthscale = lengthscale, variance = 2), cov_matern(0.8, lengthscale = lengthscale),
-         cov_powered_exponential(1.3, lengthscale = lengthscale), cov_wendland(1, lengthscale = 3 * lengthscale))
+# Every family, with one lengthscale or one per column, from 1/1000 of the data's extent to 1000 times.
+families <- list(cov_exponential, cov_gaussian, function(...) cov_matern(1.5, ...), function(...) cov_matern(2.5, ...),
+                 function(...) cov_matern(3.5, variance = 2, ...), function(...) cov_matern(0.8, ...),
+                 function(...) cov_powered_exponential(1.3, ...), function(lengthscale, ...) cov_wendland(1, lengthscale = 3 * lengthscale, ...))
+
+draw_covariance <- function(d, family = sample(length(families), 1), range = 1) {
+  lengthscale <- range * exp(runif(if (runif(1) < 0.5) 1 else d, -2.5, 1)) * sqrt(d)
+  families[[family]](lengthscale = lengthscale, nugget = sample(c(0, 0.1), 1))
 }
 
 quiet <- function(expr) suppressWarnings(expr, classes = "covertree_warning")
 
-test_that("neighbours equal brute force, whatever the covariance, data, engine, kernel and number of threads", {
-  set.seed(51)
-  engines <- c("scan", "frames", "correlation", "tree")
-  for (case in 1:500) {
-    d <- sample(1:6, 1)
-    n <- sample(c(3, 20, 60, 110), 1)
-    x <- make_data(sample(data_kinds, 1), n, d)
-    u <- if (runif(1) < 0.5) x[!duplicated(x), , drop = FALSE] else matrix(runif(60 * d), 60)
-    u <- u[seq_len(min(nrow(u), sample(c(1, 3, 9, 40), 1))), , drop = FALSE]
-    metric <- metric_residual(draw_covariance(d), u, jitter = if (runif(1) < 0.5) 1e-8)
-    tree <- tryCatch(quiet(cover_tree(x, metric, threads = 1, build = sample(c("metric", "euclidean"), 1),
-                                      order = sample(c("hilbert", "natural"), 1))),
-                     covertree_error_factor = function(e) NULL)
-    if (is.null(tree)) next
-    k <- sample(c(1, min(5, n - 1), n - 1), 1)
-    limit <- if (case %% 2) seq_len(n) - 1 else rep(n, n)
-    truth <- brute_force(tree, k, limit = limit)
-    expect_false(anyNA(truth$distance[!is.na(truth$index)]))
-    queries <- covertree:::resolve_queries(tree, predecessors = case %% 2 == 1)
-    for (engine in engines) {
-      run <- list(threads = sample(c(1, 2, 3, 7), 1), progress = FALSE, simd = sample(.Call(covertree:::C_ffi_simd), 1))
-      expect_same_neighbors(covertree:::search_knn(tree, queries, k, run, engine), truth)
-    }
+# Inducing points: some of the data, others, or both.
+draw_inducing <- function(x, m) {
+  own <- unique(x)
+  u <- switch(sample(3, 1), own, matrix(runif(m * ncol(x)), m), rbind(own[seq_len(ceiling(nrow(own) / 2)), , drop = FALSE], matrix(runif(m * ncol(x)), m)))
+  u[sample(nrow(u), min(m, nrow(u))), , drop = FALSE]
+}
+
+# A random index and new points beside it; NULL where the inducing points have no factor. joint: an index of both.
+draw_index <- function(case, n) {
+  d <- case %% 6 + 1
+  x <- make_data(sample(data_kinds, 1), n + 5, d)
+  cov <- draw_covariance(d, case %/% 6 %% length(families) + 1, sample(c(1, 1, 1, 1e-3, 1e3), 1))
+  metric <- metric_residual(cov, draw_inducing(x, sample(n, 1)), jitter = if (runif(1) < 0.5) 1e-7 * cov$variance,
+                            nugget = runif(1) < 0.2)
+  joint <- tryCatch(quiet(cover_tree(x, metric, net_bytes = 0, threads = 1)), covertree_error_factor = function(e) NULL)
+  if (is.null(joint)) return(NULL)
+  place <- order(joint$blocks)
+  V <- t(joint$residual$V[seq_len(joint$residual$rank), place, drop = FALSE])
+  p <- joint$residual$p[place]
+  first <- seq_len(n)
+  new <- x[-first, , drop = FALSE]
+  if (case %% 3 == 0) {
+    metric <- metric_residual(cov, V = V[first, , drop = FALSE], p = p[first], nugget = metric$nugget)
+    new <- with_factor(new, V[-first, , drop = FALSE], p[-first])
   }
+  tree <- quiet(cover_tree(x[first, , drop = FALSE], metric, threads = draw_threads(), net_bytes = 0,
+                           build = c("metric", "euclidean")[case %/% 2 %% 2 + 1], order = sample(c("hilbert", "natural"), 1)))
+  list(tree = tree, joint = joint, new = new)
+}
+
+# Most often 1, because threads are slow to start.
+draw_threads <- function() sample(c(1, 2, 3, 7), 1, prob = c(0.7, 0.08, 0.12, 0.1))
+
+# One search by each engine, with kernels and threads drawn anew.
+search_all <- function(tree, queries, k, truth, engines = c("scan", "frames", "correlation", "tree")) {
+  for (engine in engines) {
+    run <- list(threads = draw_threads(), progress = FALSE, simd = sample(.Call(covertree:::C_ffi_simd), 1))
+    found <- covertree:::search_knn(tree, queries, k, run, engine)
+    if (engine == "frames") frames <- attr(found, "stats")$nodes > 0
+    same <- identical(unname(found$index), truth$index) && identical(unname(found$distance), truth$distance)
+    if (!same) return(list(wrong = engine, frames = frames))
+  }
+  list(wrong = "none", frames = frames)
+}
+
+test_that("neighbours equal brute force, whatever the covariance, data, engine, kernel and number of threads", {
+  skip_on_cran()
+  set.seed(51)
+  cases <- framed <- 0
+  for (case in seq_len(3000)) {
+    if (cases == 2000) break
+    n <- if (case %% 5 == 0) 150 else sample(c(3, 12, 30, 60), 1)
+    drawn <- draw_index(case, n)
+    if (is.null(drawn)) next
+    k <- sample(c(1, min(5, n - 1), n - 1, sample(n - 1, 1)), 1)
+    rows <- sort(sample(n, min(n, 12)))
+    limit <- if (case %% 2) rows - 1L else rep(n, length(rows))
+    new_limit <- if (case %% 2) sample(0:n, 5, replace = TRUE) else rep(n, 5)
+    truth <- brute_force(drawn$joint, k, rows, limit)
+    expect_false(anyNA(truth$distance[!is.na(truth$index)]))
+    queries <- covertree:::resolve_queries(drawn$tree, rows = rows, predecessors = case %% 2 == 1)
+    own <- search_all(drawn$tree, queries, k, truth)
+    run <- list(threads = 2, progress = FALSE, simd = NULL)
+    queries <- covertree:::resolve_queries(drawn$tree, drawn$new, max_index = new_limit, run = run)
+    truth <- brute_force(drawn$joint, k, n + 1:5, new_limit)
+    fresh <- search_all(drawn$tree, queries, k, truth, c("frames", sample(c("scan", "correlation", "tree"), 1)))
+    expect_identical(c(own$wrong, fresh$wrong), c("none", "none"), label = paste("case", case, "with", format(drawn$tree)))
+    cases <- cases + 1
+    framed <- framed + own$frames
+  }
+  expect_gte(cases, 2000)
+  expect_gt(framed, 100)
 })
 
 test_that("the canonical distance is that of the definition", {
@@ -53,9 +103,9 @@ test_that("the canonical distance is that of the definition", {
     u <- matrix(runif(10 * d), 10)
     cov <- draw_covariance(d)
     cov$lengthscale <- cov$lengthscale / 4
-    tree <- quiet(cover_tree(x, metric_residual(cov, u, jitter = 0)))
+    tree <- quiet(cover_tree(x, metric_residual(cov, u, jitter = 1e-7)))
     for (i in c(1, 17)) {
-      expect_equal(canonical_distance(tree, i, 1:40)^2, plain_distance(cov, x, u)[i, ]^2, tolerance = 1e-6)
+      expect_equal(canonical_distance(tree, i, 1:40)^2, plain_distance(cov, x, u, 1e-7)[i, ]^2, tolerance = 1e-6)
     }
   }
 })
@@ -117,10 +167,20 @@ test_that("p next to nothing, points on inducing points and huge ranges never gi
   expect_warning(cover_tree(x, metric_residual(cov_exponential(), x[1:3, ])), "explained", class = "covertree_warning")
 })
 
-test_that("points with the same coordinates are at distance 0 unless explained", {
-  x <- rbind(c(0.1, 0.2), c(0.5, 0.5), c(0.1, 0.2), c(0.9, 0.1))
-  tree <- cover_tree(x, metric_residual(cov_gaussian(lengthscale = 0.7), cbind(0.4, 0.3)))
+test_that("points with the same coordinates are at distance 0, unless explained or with the nugget in p", {
+  x <- rbind(c(0.1, 0.2), c(0.5, 0.5), c(0.1, 0.2), c(0.9, 0.1), c(0.4, 0.3), c(0.4, 0.3))
+  cov <- cov_gaussian(lengthscale = 0.7, nugget = 0.3)
+  tree <- quiet(cover_tree(x, metric_residual(cov, cbind(0.4, 0.3))))
   expect_identical(canonical_distance(tree, 1, 3), 0)
+  expect_identical(canonical_distance(tree, 5, 5:6), c(0, 1))
+  noisy <- cover_tree(x, metric_residual(cov, cbind(0.4, 0.3), nugget = TRUE))
+  p <- 1 - exp(-sum((x[1, ] - c(0.4, 0.3))^2) / 0.7^2)
+  expect_equal(canonical_distance(noisy, 1, 3), sqrt(0.3 / (p + 0.3)))
+  expect_identical(canonical_distance(noisy, 1, 1), 0)
+  expect_identical(canonical_distance(cover_tree(x, metric_correlation(cov)), 1, 3), 0)
+  V <- cbind(exp(-rowSums((x - rep(c(0.4, 0.3), each = 6))^2) / 0.98))
+  own <- cover_tree(x, metric_residual(cov, V = V, p = 1.3 - V[, 1]^2, nugget = TRUE))
+  expect_equal(canonical_distance(own, 1, 2:6), canonical_distance(noisy, 1, 2:6))
 })
 
 test_that("metric_correlation keeps the order of distances", {
@@ -244,4 +304,25 @@ test_that("bad covariances, factors and inducing points are errors that say what
                class = "covertree_error_factor")
   p <- 1 - rowSums((V <- x / 2)^2)
   expect_warning(find_knn(x, k = 2, metric = metric_residual(cov, V = V, p = p + 1e-4)), "differs", class = "covertree_warning")
+})
+
+test_that("an index takes 64 bytes a point beyond coordinates, the factor, and the net that it may have", {
+  set.seed(62)
+  n <- 6000
+  x <- matrix(runif(2 * n), ncol = 2)
+  u <- inducing_points(x, 60)
+  size <- function(tree) summary(tree)$bytes / n
+  own <- size(cover_tree(x))
+  expect_lte(own[["index"]], 64)
+  metric <- metric_residual(cov_matern(1.5, lengthscale = 0.3), u)
+  without <- size(cover_tree(x, metric, net_bytes = 0))
+  expect_lte(without[["index"]], 64)
+  expect_equal(without[["factor"]], 8 * 72, tolerance = 0.01) # 60 columns, padded
+  expect_identical(without[["net"]], 0)
+  run <- list(threads = 1L, progress = FALSE)
+  for (most in c(4e6, 1e7)) {
+    net <- covertree:::add_net(cover_tree(x, metric, net_bytes = 0), most, run, forced = TRUE)$net
+    expect_lte(as.numeric(object.size(net$members.table)), most)
+    expect_lte(as.numeric(object.size(net)), 1.6 * most + 400 * n)
+  }
 })
