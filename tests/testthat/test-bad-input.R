@@ -152,3 +152,81 @@ test_that("random damage to an index is an error or a right answer", {
   expect_true(all(outcome %in% c("accepted", "refused")))
   expect_gt(mean(outcome == "refused"), 0.8)
 })
+
+test_that("covariances, inducing points and factors are refused before anything is searched", {
+  set.seed(33)
+  places <- matrix(runif(40), 20)
+  cov <- cov_matern(1.5, lengthscale = 0.4)
+  u <- places[1:4, ] + 0.01
+  for (bad in c(NA, NaN, Inf, 1e200)) {
+    expect_input_error(cover_tree(places, metric_residual(cov, replace(u, 7, bad))), "Row 3, column 2")
+    expect_input_error(cover_tree(replace(places, 24, bad), metric_residual(cov, u)), "Row 4, column 2")
+    expect_input_error(find_knn(places, replace(places, 24, bad), k = 1, metric = metric_residual(cov, u)), "Row 4, column 2")
+    expect_input_error(inducing_points(replace(places, 24, bad), 3), "Row 4, column 2")
+  }
+  expect_input_error(cover_tree(places, metric_residual(cov, u[0, ])), "at least one row")
+  expect_input_error(cover_tree(places, metric_residual(cov, "a")), "must hold numbers")
+  for (bad in list(0, 21, 1.5, NA, "3")) expect_input_error(inducing_points(places, bad), "`m`")
+  expect_error(inducing_points(places, 3, method = "grid"), "method")
+  expect_input_error(inducing_points(places, 3, steps = -1), "steps")
+  expect_input_error(inducing_points(places, 3, cov = "matern"), "covariance")
+  for (bad in list(-1, NA, Inf, "much", c(1, 2))) expect_input_error(metric_residual(cov, u, jitter = bad), "jitter")
+  expect_input_error(metric_residual(cov, u, nugget = NA), "nugget")
+  globe <- cov_exponential(lonlat = TRUE)
+  expect_input_error(cover_tree(cbind(1:3, c(0, 91, 2)), metric_correlation(globe)), "latitudes within")
+  expect_input_error(cover_tree(cbind(c(0, 800, 1), 1:3), metric_correlation(globe)), "longitudes within")
+  expect_input_error(cover_tree(1:3, metric_correlation(globe)), "longitude and latitude")
+  expect_input_error(find_knn(places, k = 3, metric = metric_residual(cov, u), oversample = 1.5), "oversample")
+  expect_identical(dim(find_knn(places, k = 3, metric = metric_residual(cov, u))), c(20L, 3L))
+})
+
+test_that("a user's own factor is checked, of points and of queries", {
+  set.seed(34)
+  places <- matrix(runif(40), 20)
+  cov <- cov_matern(1.5, lengthscale = 0.4)
+  V <- matrix(runif(40, 0, 0.5), 20)
+  p <- 1 - rowSums(V^2)
+  search <- function(V, p) find_knn(places, k = 2, metric = metric_residual(cov, V = V, p = p))
+  expect_input_error(search(as.data.frame(V), p), "numeric matrix")
+  expect_input_error(search(V, p[-1]), "each row")
+  expect_input_error(search(V[-1, ], p[-1]), "row per point")
+  expect_input_error(search(V, as.character(p)), "each row")
+  for (bad in c(NA, NaN, Inf)) {
+    expect_input_error(search(replace(V, 25, bad), p), "row 5, column 2")
+    expect_input_error(search(V, replace(p, 5, bad)), "element 5")
+  }
+  expect_input_error(search(replace(V, 25, 1e200), p), "do not fit")
+  expect_input_error(search(V, replace(p, 5, -0.1)), "not be negative: element 5")
+  expect_input_error(search(V, replace(p, 5, p[5] + 0.1)), "Row 5")
+  expect_silent(search(V, p * (1 + 1e-9)))
+  tree <- cover_tree(places, metric_residual(cov, V = V, p = p))
+  expect_input_error(find_knn(tree, places[1:2, ], k = 1), "with_factor")
+  expect_input_error(with_factor(places, V[-1, ], p[-1]), "row per point")
+  expect_input_error(with_factor(places, replace(V, 2, NA), p), "row 2, column 1")
+  expect_input_error(find_knn(tree, with_factor(places[1:2, ], V[1:2, 1, drop = FALSE], p[1:2]), k = 1), "2 columns")
+  expect_input_error(find_knn(tree, with_factor(places[1:2, ], V[1:2, ], p[1:2] + 1), k = 1), "do not fit")
+})
+
+test_that("inducing points that are too close get jitter with one warning, or an error that names them", {
+  set.seed(35)
+  places <- matrix(runif(400), 200)
+  u <- rbind(matrix(runif(16), 8), c(0.5, 0.5), c(0.5, 0.5) + 1e-12)
+  warned <- 0
+  tree <- withCallingHandlers(cover_tree(places, metric_residual(cov_gaussian(lengthscale = 2), u)), covertree_warning = function(w) {
+    warned <<- warned + grepl("Jitter", conditionMessage(w))
+    invokeRestart("muffleWarning")
+  })
+  expect_identical(warned, 1)
+  expect_gt(tree$metric$jitter_used, 0)
+  expect_match(format(tree$metric), "jitter")
+  expect_error(cover_tree(places, metric_residual(cov_gaussian(lengthscale = 2), u, jitter = 0)), "rows 9 and 10",
+               class = "covertree_error_factor")
+})
+
+test_that("candidates without correlation fill up by row at distance 1", {
+  line <- cbind(c(0, 0.1, 5, 10, 0.2))
+  found <- find_knn(line, k = 4, metric = metric_residual(cov_wendland(1, lengthscale = 1), cbind(20)))
+  expect_identical(found$index[3, ], c(1L, 2L, 4L, 5L))
+  expect_identical(found$distance[3, ], rep(1, 4))
+  expect_identical(found$index[1, ], c(2L, 5L, 3L, 4L))
+})
