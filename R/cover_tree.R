@@ -11,7 +11,7 @@
 #' @param build What the tree's topology is built with: `"metric"`, the metric itself; `"euclidean"`, the
 #'   Euclidean distance of the coordinates; `"auto"` takes the faster. It never changes a result; for
 #'   metrics on coordinates all three are the same.
-#' @param net_bytes For [metric_residual()]: the most memory that the table of the index's net may take. `NULL` is twice that of the factor
+#' @param net_bytes For [metric_residual()]: the most memory that the index's net may take. `NULL` is twice that of the factor
 #'   `V`; 0 keeps no net. It decides speed, never a result.
 #' @param threads Number of threads; `NULL` is the default described in [covertree-package].
 #' @param progress `TRUE` or `FALSE`: whether a progress bar is shown; `NULL` in interactive sessions.

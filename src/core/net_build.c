@@ -30,7 +30,10 @@
 #define RADIUS 0.65
 #define RADIUS_FLAT 0.7
 #define RADIUS_STEP 0.05
-#define RADIUS_MOST 0.8
+#define RADIUS_MOST 0.85
+
+/* Where the balls that a net may have cover nearly all points, half a step may be enough. */
+#define NEARLY 0.9
 
 /* A net that fails to cover this share with all the balls that it may have will not do so with a
  * radius a little larger. */
@@ -83,13 +86,13 @@ static double mean_residual(const ct_net *net) {
 ct_status ct_net_build(ct_net *net, const ct_residual *index, const ct_residual *asking,
                        double radius, int frame_size, int most, int *built, double done,
                        double share, ct_stats *stats, const ct_run *run) {
-  double covered = 1, part = share * 0.12, at = done;
+  double covered = 1, part = share * 0.06, at = done;
   int fixed = radius > 0;
   if (!fixed) radius = index->dim > 2 ? RADIUS : RADIUS_FLAT;
   *built = 0;
   memset(net, 0, sizeof *net);
   CT_TRY(ct_net_measure(net, index, asking, run));
-  for (;; radius += RADIUS_STEP, at += part) {
+  for (;; radius += covered > NEARLY ? RADIUS_STEP / 2 : RADIUS_STEP, at += part) {
     CT_TRY(ct_net_cover(net, index, radius, most, &covered, at, part * 0.99, stats, run));
     if (covered >= 1 || covered < PROMISING || fixed || radius > RADIUS_MOST - 0.01) break;
   }

@@ -6,6 +6,7 @@
 
 #include "plan.h"
 
+#include <math.h>
 #include <string.h>
 
 /* Below, the net alone costs too large a part of the scan. */
@@ -15,8 +16,14 @@
 /* k above this share of the points: the scan scores everything (residual_scan.c). */
 #define LARGEST_K 32
 
-/* Bytes of the table for each member and ball, padding of the balls included. */
-#define TABLE_BYTES_PER_PAIR 2.4
+/* What a net keeps, with frames of sixteen: of every pair of balls a correlation and a reach, of every
+ * ball its frame, of every point its row of the table but for a number a ball, coordinates, bounds and
+ * places. Padding adds half of CT_LANES lanes a ball. */
+#define BALL_PAIR_BYTES 8.0
+#define BALL_BYTES (4.0 * CT_FRAME_MAX * CT_FRAME_MAX + 4.0 * CT_FRAME_MAX + 4.0 * CT_NEAR + 48)
+#define LANE_BYTES (8.0 * CT_FRAME_MAX + 16)
+#define MEMBER_BYTES 20.0
+#define ENTRY_BYTES 2.0
 
 /* Balls beyond these shares of the points, and of the queries, cost more than they save. */
 #define POINTS_PER_BALL 8
@@ -54,11 +61,28 @@ int ct_plan_worth_a_net(const ct_residual_plan *plan, const ct_residual *index,
          queries_worth(index, queries) >= FEWEST_QUERIES;
 }
 
+/* The largest number of balls with which a net of n points keeps to bytes: the root of a square. */
+static double balls_within(double bytes, double n) {
+  double square = BALL_PAIR_BYTES + ENTRY_BYTES * CT_LANES / 2;
+  double linear = BALL_BYTES + ENTRY_BYTES * n + LANE_BYTES * CT_LANES / 2;
+  double rest = bytes - n * (LANE_BYTES + MEMBER_BYTES);
+  if (rest <= 0) return 0;
+  return 2 * rest / (linear + sqrt(linear * linear + 4 * square * rest));
+}
+
+/* Twice what V takes; a net that is asked for by name may take so much at least. */
+#define NAMED_BYTES 268435456.0
+
+static double default_bytes(const ct_residual_plan *plan, const ct_residual *index) {
+  double bytes = 2.0 * sizeof(double) * (double)index->n * (double)index->stride;
+  return plan->method == 2 && bytes < NAMED_BYTES ? NAMED_BYTES : bytes;
+}
+
 int ct_plan_most_balls(const ct_residual_plan *plan, const ct_residual *index,
                        const ct_residual_queries *queries) {
   double bytes = plan->table_bytes;
-  if (!(bytes > 0)) bytes = 2.0 * sizeof(double) * (double)index->n * (double)index->stride;
-  double most = bytes / (TABLE_BYTES_PER_PAIR * index->n);
+  if (!(bytes > 0)) bytes = default_bytes(plan, index);
+  double most = balls_within(bytes, index->n);
   if (most > index->n) most = index->n;
   if (plan->method == 2) return (int)most;
   double worth = queries_worth(index, queries) / QUERIES_PER_BALL;
