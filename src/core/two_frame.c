@@ -91,12 +91,7 @@
 
 #include "rounds.h"
 
-#include <math.h>
 #include <string.h>
-
-/* Opened balls between projection and estimates: while one is projected, the rows that the
- * estimates of the others read are on their way from memory. */
-#define OPENED 8
 
 /* A unit ends with the group that brings it to so many queries: four panels of seeds. */
 #define UNIT_QUERIES 96
@@ -105,242 +100,6 @@
  * score costs ten to fifteen times a pair of the scan. */
 #define CROWD_SHARE 16
 #define CROWD_MOST 16384
-
-#define FLOAT_UNIT 5.97e-8
-
-/* ---- what a group's queries know ---- */
-
-static float float_down(double x) {
-  return (float)(x - fabs(x) * 1.2e-7 - 1e-30);
-}
-
-static void set_least(ct_group *g, int lane, const ct_ask *ask) {
-  g->least[lane] = ask->aside ? 2 : float_down(ask->list.least);
-}
-
-/* No ball whose reach is below skip can interest these eight lanes: there
- * |rho| <= |w_q| reach + r_q |u_x| + S_q + g_q noise. */
-static float skip_below(const ct_two_frame *search, const ct_group *g, int v) {
-  double skip = INFINITY;
-  for (int i = v; i < v + CT_LANES; i++) {
-    if (g->least[i] > 1.5f) continue;
-    double rest = (double)g->residual[i] * 1.011 + g->slack[i] +
-                  (double)g->noise[i] * search->net->noise_most;
-    double need = ((double)g->least[i] - rest) / ((double)g->w_norm[i] + 1e-30);
-    skip = need < skip ? need : skip;
-  }
-  return float_down(skip < 1e30 ? skip : 1e30);
-}
-
-static void set_skips(const ct_two_frame *search, ct_group *g) {
-  for (int v = 0; v < g->lanes; v += CT_LANES) g->skip[v / CT_LANES] = skip_below(search, g, v);
-}
-
-static void start_group(const ct_two_frame *search, ct_searcher *s, const ct_ask_group *group,
-                        ct_ask *ask) {
-  const ct_net *net = search->net;
-  const ct_members *members = search->asking;
-  ct_group *g = &s->group;
-  size_t block = members->padded[group->ball], at = block + (size_t)group->first_lane;
-  double t = net->frame_size, frame_noise = net->frame_noise[group->ball];
-  g->lanes = group->lanes;
-  g->ld = ct_members_width(members, group->ball);
-  g->alpha = members->alpha + block * (size_t)net->frame_size + group->first_lane;
-  g->table = members->table + block * (size_t)net->count + group->first_lane;
-  g->w_norm = members->w_norm + at;
-  g->residual = members->residual + at;
-  g->gram = s->gram;
-  for (int i = 0; i < group->lanes; i++) {
-    double sum = members->alpha_sum[at + (size_t)i], noise = members->noise[at + (size_t)i];
-    noise += sum * frame_noise;
-    g->noise[i] = (float)(noise * (1 + 1e-6));
-    g->slack[i] = (float)(sum * CT_TABLE_ERROR + (2 * t + 6) * FLOAT_UNIT * (sum + 2) + 1e-6);
-    g->doubt[i] = (float)((CT_TABLE_ERROR + (t + 3) * FLOAT_UNIT * sqrt(t) * (sum + 2) +
-                           noise * net->centre_noise) *
-                          (1 + 1e-6));
-    g->least[i] = 2;
-    s->ask_of[i] = -1;
-  }
-  for (int i = 0; i < group->count; i++) {
-    int lane = ask[i].lane - group->first_lane;
-    s->ask_of[lane] = (int)(ask + i - s->ask);
-    set_least(g, lane, ask + i);
-  }
-  set_skips(search, g);
-}
-
-/* The correlations of all centres with the frame of one ball, centre by centre. */
-static void gather_gram(const ct_net *net, int ball, float *out) {
-  int t = net->frame_size;
-  const int *frame = net->frame + (size_t)ball * (size_t)t;
-  for (int k = 0; k < t; k++) {
-    const float *row = net->gram + (size_t)frame[k] * (size_t)net->gram_step;
-    for (int c = 0; c < net->count; c++) out[(size_t)c * (size_t)t + (size_t)k] = row[c];
-  }
-}
-
-/* ---- candidates ---- */
-
-static void drop_below(ct_ask *ask) {
-  int kept = 0;
-  for (int i = 0; i < ask->estimates; i++)
-    if (ask->estimate[i].high >= ask->list.least) ask->estimate[kept++] = ask->estimate[i];
-  ask->estimates = kept;
-}
-
-/* Scores the candidates whose estimate is among the k best of everything known, and raises the
- * bound. */
-static void reseed(const ct_two_frame *search, ct_searcher *s, ct_ask *ask) {
-  int known = ask->list.count, total = 0, kept = 0;
-  double *value = s->value, from = -1;
-  for (int i = 0; i < known; i++) value[total++] = ask->list.entry[i].low;
-  for (int i = 0; i < ask->estimates; i++) value[total++] = ask->estimate[i].estimate;
-  if (total >= search->k) from = ct_kth_largest(value, total, search->k);
-  for (int i = 0; i < ask->estimates; i++) {
-    ct_estimate at = ask->estimate[i];
-    if (at.estimate < from) {
-      ask->estimate[kept++] = at;
-      continue;
-    }
-    ct_candidate candidate = {-1, at.high, -1, at.position, 0};
-    ct_shortlist_add(&ask->list, &candidate, &ask->asker, &s->scorer);
-  }
-  ask->estimates = kept;
-  if (ask->list.count > known) ct_shortlist_score_unbounded(&ask->list, &ask->asker, &s->scorer);
-  ct_shortlist_reduce(&ask->list, &s->scorer);
-  drop_below(ask);
-}
-
-static void make_room(const ct_two_frame *search, ct_searcher *s, ct_ask *ask) {
-  drop_below(ask);
-  if (ask->estimates > search->crowd / 2) reseed(search, s, ask);
-  if (ask->estimates > search->crowd / 2) ask->aside = 1;
-}
-
-static void take_hits(const ct_two_frame *search, ct_searcher *s, const ct_opened *opened,
-                      int hits) {
-  const ct_members *members = &search->net->members;
-  int start = members->start[opened->target.ball];
-  for (int h = 0; h < hits; h++) {
-    const ct_hit *hit = s->hit + h;
-    if (s->ask_of[hit->lane] < 0) continue; /* where bounds reach 2, nobody asks */
-    ct_ask *ask = s->ask + s->ask_of[hit->lane];
-    int row = members->row[start + hit->member];
-    if (ask->aside || row == ask->asker.row || row >= ask->asker.limit) continue;
-    float give = s->group.least[hit->lane] - opened->need[hit->lane];
-    ct_estimate estimate = {hit->estimate, hit->estimate + hit->rest + give + 2e-7f,
-                            members->position[start + hit->member]};
-    ask->estimate[ask->estimates++] = estimate;
-    if (ask->estimates < search->crowd) continue;
-    make_room(search, s, ask);
-    set_least(&s->group, hit->lane, ask);
-  }
-}
-
-/* ---- balls ---- */
-
-static void aim(const ct_two_frame *search, int from, int at, ct_target *target) {
-  const ct_net *net = search->net;
-  const ct_members *members = &net->members;
-  size_t t = (size_t)net->frame_size, block = members->padded[at];
-  target->ball = at;
-  target->lanes = ct_members_width(members, at);
-  target->members = members->start[at + 1] - members->start[at];
-  target->frame = net->frame + (size_t)at * t;
-  target->whiten = net->whiten + (size_t)at * t * t;
-  target->w = members->w + block * t;
-  target->residual = members->residual + block;
-  target->table = members->table + block * (size_t)net->count;
-  target->reach = net->reach[(size_t)from * (size_t)net->count + (size_t)at];
-  target->lift = net->lift[at];
-  target->shrink = 1 / (1 + net->stretch[at]);
-  target->eta = net->eta[at];
-  target->max_w = net->max_w[at];
-  target->max_residual = net->max_residual[at];
-  target->max_noise = net->max_noise[at];
-}
-
-static void rows_of_frame(const ct_two_frame *search, int from, const ct_target *target,
-                          const int16_t **row) {
-  const int *frame = search->net->frame + (size_t)from * (size_t)search->net->frame_size;
-  for (int k = 0; k < search->net->frame_size; k++)
-    row[k] = target->table + (size_t)frame[k] * (size_t)target->lanes;
-}
-
-static void fetch_ahead(const ct_two_frame *search, int from, const ct_target *target) {
-  const int16_t *row[CT_FRAME_MAX];
-  rows_of_frame(search, from, target, row);
-  for (int k = 0; k < search->net->frame_size; k++)
-    for (int i = 0; i < target->lanes; i += 32) __builtin_prefetch(row[k] + i);
-}
-
-static int limit_of_active(const ct_two_frame *search, const ct_searcher *s, const ct_opened *o,
-                           int first) {
-  const ct_members *members = &search->net->members;
-  int limit = 0, some = o->active - first < 4 ? o->active - first : 4;
-  if (!search->queries->limit) return o->target.members;
-  for (int u = 0; u < some; u++) {
-    int at = s->ask_of[o->lane[first + u]], own = at < 0 ? 0 : s->ask[at].asker.limit;
-    limit = own > limit ? own : limit;
-  }
-  return ct_rows_below(members->row + members->start[o->target.ball], o->target.members, limit);
-}
-
-static void estimate_opened(const ct_two_frame *search, ct_searcher *s, int from,
-                            const ct_opened *o) {
-  const int16_t *row[CT_FRAME_MAX];
-  rows_of_frame(search, from, &o->target, row);
-  for (int first = 0; first < o->active; first += 4) {
-    int limit = limit_of_active(search, s, o, first);
-    if (limit == 0) continue;
-    int hits = search->kernels->estimate(&s->group, o, row, first, limit, s->hit);
-    take_hits(search, s, o, hits);
-  }
-}
-
-/* Tests count balls for the group's queries, and estimates where the test does not reject. */
-static void visit(const ct_two_frame *search, ct_searcher *s, const ct_ask_group *group,
-                  const int *ball, int count) {
-  for (int i = 0; i < count;) {
-    int opened = 0;
-    for (; i < count && opened < OPENED; i++) {
-      ct_opened *o = s->opened + opened;
-      aim(search, group->ball, ball[i], &o->target);
-      search->kernels->project(&s->group, o);
-      if (o->active == 0) continue;
-      fetch_ahead(search, group->ball, &o->target);
-      opened++;
-    }
-    for (int j = 0; j < opened; j++) estimate_opened(search, s, group->ball, s->opened + j);
-  }
-  s->nodes += (double)count * group->count;
-}
-
-static void reseed_group(const ct_two_frame *search, ct_searcher *s, const ct_ask_group *group,
-                         ct_ask *ask) {
-  for (int i = 0; i < group->count; i++) {
-    if (!ask[i].aside) reseed(search, s, ask + i);
-    set_least(&s->group, ask[i].lane - group->first_lane, ask + i);
-  }
-  set_skips(search, &s->group);
-}
-
-static void finish_ask(const ct_two_frame *search, ct_searcher *s, ct_ask *ask) {
-  size_t q = (size_t)ask->q;
-  if (!ask->aside) drop_below(ask);
-  if (ask->aside) {
-    search->state[q] = CT_QUERY_ASIDE;
-    return;
-  }
-  for (int i = 0; i < ask->estimates; i++) {
-    ct_candidate candidate = {-1, ask->estimate[i].high, -1, ask->estimate[i].position, 0};
-    if (candidate.high < ask->list.least) continue;
-    ct_shortlist_add(&ask->list, &candidate, &ask->asker, &s->scorer);
-  }
-  ct_shortlist_write(&ask->list, &ask->asker, search->queries->self, &s->scorer, search->id + q,
-                     search->dist + q, (size_t)search->queries->count);
-  search->state[q] = CT_QUERY_ANSWERED;
-}
 
 /* The balls of a group in two passes: the rest of the nearest, then all others. */
 static void search_group(const ct_two_frame *search, ct_searcher *s, const ct_ask_group *group,
@@ -354,17 +113,14 @@ static void search_group(const ct_two_frame *search, ct_searcher *s, const ct_as
     s->done_mark[near[j]] = stamp;
     if (j >= met && net->min_row[near[j]] < highest) s->target[count++] = near[j];
   }
-  start_group(search, s, group, ask);
-  visit(search, s, group, s->target, count);
-  reseed_group(search, s, group, ask);
+  ct_group_start(search, s, group, ask);
+  ct_group_visit(search, s, group, s->target, count);
+  ct_group_reseed(search, s, group, ask);
   count = 0;
   for (int b = 0; b < net->count; b++)
     if (s->done_mark[b] != stamp && net->min_row[b] < highest) s->target[count++] = b;
-  visit(search, s, group, s->target, count);
-  for (int i = 0; i < group->count; i++) {
-    if (!ask[i].aside) reseed(search, s, ask + i);
-    finish_ask(search, s, ask + i);
-  }
+  ct_group_visit(search, s, group, s->target, count);
+  ct_group_finish(search, s, group, ask);
 }
 
 /* ---- units ---- */
@@ -398,7 +154,7 @@ static void search_unit(void *task, int unit, int thread) {
   ct_ask *ask = s->ask;
   for (int g = first; g < last; g++) {
     const ct_ask_group *group = search->group + g;
-    if (group->ball != ball) gather_gram(search->net, group->ball, s->gram);
+    if (group->ball != ball) ct_group_gather_gram(search->net, group->ball, s->gram);
     ball = group->ball;
     search_group(search, s, group, ask, met[g - first]);
     ask += group->count;
@@ -491,8 +247,8 @@ static ct_status new_searcher(const ct_two_frame *search, ct_searcher *s, const 
   CT_TRY(ct_panel_new(&s->panel, net->pairs.rank, net->pairs.dim, &run->arena));
   CT_NEW(s->work, &run->arena, ct_pairs_work(&net->pairs, (int)near));
   CT_NEW(s->gram, &run->arena, balls * t);
-  CT_NEW(s->opened, &run->arena, OPENED);
-  for (int i = 0; i < OPENED; i++) CT_NEW(s->opened[i].y, &run->arena, t * CT_GROUP_LANES);
+  CT_NEW(s->opened, &run->arena, CT_OPENED);
+  for (int i = 0; i < CT_OPENED; i++) CT_NEW(s->opened[i].y, &run->arena, t * CT_GROUP_LANES);
   CT_NEW(s->hit, &run->arena, (size_t)4 * (size_t)widest);
   CT_NEW(s->target, &run->arena, balls);
   CT_NEW(s->value, &run->arena, (size_t)capacity + (size_t)search->crowd + 1);

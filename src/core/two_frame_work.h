@@ -5,10 +5,14 @@
 #include "shortlist.h"
 #include "two_frame.h"
 
-/* What the parts of the two-frame search share: near.c seeds a unit's queries, two_frame.c does the
- * rest. */
+/* What the parts of the two-frame search share: two_frame_seed.c seeds a unit's queries,
+ * two_frame_group.c takes those of a ball through others, two_frame.c does the rest. */
 
 #define CT_UNIT_QUERIES 192 /* at most; 96 and the group that passes it */
+
+/* Opened balls between projection and estimates: while one is projected, the rows that the
+ * estimates of the others read are on their way from memory. */
+#define CT_OPENED 8
 
 /* Queries of one ball, within a window of CT_GROUP_LANES lanes. */
 typedef struct {
@@ -94,5 +98,20 @@ int ct_rows_below(const int *row, int count, int limit);
  * and gives it its first bound. wanted[g]: group first + g is through with so many of its nearest
  * balls. */
 void ct_seed_unit(const ct_two_frame *search, ct_searcher *s, int first, int last, int *wanted);
+
+/* The correlations of all centres with the frame of one ball, centre by centre. */
+void ct_group_gather_gram(const ct_net *net, int ball, float *out);
+
+/* A group's turn: start; visits of balls, which are tested for all its queries and estimated where
+ * the test does not reject; between them reseed, which scores the best estimates and raises bounds;
+ * and finish, which scores what is left and writes the answers. ask: of its first query. */
+void ct_group_start(const ct_two_frame *search, ct_searcher *s, const ct_ask_group *group,
+                    ct_ask *ask);
+void ct_group_visit(const ct_two_frame *search, ct_searcher *s, const ct_ask_group *group,
+                    const int *ball, int count);
+void ct_group_reseed(const ct_two_frame *search, ct_searcher *s, const ct_ask_group *group,
+                     ct_ask *ask);
+void ct_group_finish(const ct_two_frame *search, ct_searcher *s, const ct_ask_group *group,
+                     ct_ask *ask);
 
 #endif
