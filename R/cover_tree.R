@@ -27,8 +27,7 @@
 #' The index is a plain list: [saveRDS()], forks and clusters just work. Beyond the points it takes 32
 #' bytes a point (28 for `metric_function()`). A correlation adds 8 and a second set of coordinates, divided by the
 #' lengthscales; [metric_residual()] adds its factor, 8 bytes for each inducing point (rounded up to a multiple of eight, and
-#' sometimes eight more), and maybe a net, whose table takes at most `net_bytes`, the rest of it up to 400 bytes a point and
-#' 0.6 of the table. `summary()` says what each part takes. Whatever comes back from a file is verified before it is used.
+#' sometimes eight more), and maybe a net of at most `net_bytes`. `summary()` says what each part takes. Whatever comes back from a file is verified before it is used.
 #'
 #' @return A list of class `cover_tree` with elements
 #'   \describe{
