@@ -76,9 +76,8 @@ ct_status ct_net_build(ct_net *net, const ct_residual *index, const ct_residual 
                        double radius, int frame_size, int most, int *built, double done,
                        double share, ct_stats *stats, const ct_run *run);
 
-/* net->norm and net->noise_unit. */
-ct_status ct_net_measure(ct_net *net, const ct_residual *index, const ct_residual *asking,
-                         const ct_run *run);
+/* Noise per unit of scale, as net->noise_unit, of the net's index and of new points that ask (or NULL). */
+double ct_net_noise_unit(const ct_net *net, const ct_residual *asking);
 
 /* Finds centres greedily until every point that can be measured lies within radius of one, or there
  * are most of them; assigns every point to a ball. *covered: the share of the points that found

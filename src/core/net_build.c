@@ -65,21 +65,31 @@ static double factor_error(const ct_residual *index, const ct_residual *asking) 
   return FACTOR_UNITS * DBL_EPSILON / sqrt((smallest > least ? smallest : least) / variance);
 }
 
-/* What one measured correlation may be off, as a product noise_i noise_j. */
-ct_status ct_net_measure(ct_net *net, const ct_residual *index, const ct_residual *asking,
-                         const ct_run *run) {
-  ct_pairs_init(&net->pairs, index, run->simd);
-  CT_NEW(net->norm, &run->arena, index->n);
-#pragma omp parallel for num_threads(run->threads) schedule(static)
-  for (int i = 0; i < index->n; i++) net->norm[i] = ct_residual_norm(index, i);
+static double largest_norm(const ct_net *net, const ct_residual *asking) {
+  const ct_residual *index = net->index;
   double largest = sqrt(index->covariance->variance);
   for (int i = 0; i < index->n; i++) largest = net->norm[i] > largest ? net->norm[i] : largest;
   for (int i = 0; asking && i < asking->n; i++) {
     double norm = ct_residual_norm(asking, i);
     largest = norm > largest ? norm : largest;
   }
-  double square = largest * largest, process = factor_error(index, asking) * square;
-  net->noise_unit = sqrt(2 * (ct_pair_error_bound(&net->pairs, square) + process));
+  return largest;
+}
+
+double ct_net_noise_unit(const ct_net *net, const ct_residual *asking) {
+  double square = pow(largest_norm(net, asking), 2);
+  double process = factor_error(net->index, asking) * square;
+  return sqrt(2 * (ct_pair_error_bound(&net->pairs, square) + process));
+}
+
+static ct_status measure(ct_net *net, const ct_residual *index, const ct_residual *asking,
+                         const ct_run *run) {
+  net->index = index;
+  ct_pairs_init(&net->pairs, index, run->simd);
+  CT_NEW(net->norm, &run->arena, index->n);
+#pragma omp parallel for num_threads(run->threads) schedule(static)
+  for (int i = 0; i < index->n; i++) net->norm[i] = ct_residual_norm(index, i);
+  net->noise_unit = ct_net_noise_unit(net, asking);
   return CT_OK;
 }
 
@@ -99,7 +109,7 @@ ct_status ct_net_build(ct_net *net, const ct_residual *index, const ct_residual 
   if (!fixed) radius = first_radius(index);
   *built = 0;
   memset(net, 0, sizeof *net);
-  CT_TRY(ct_net_measure(net, index, asking, run));
+  CT_TRY(measure(net, index, asking, run));
   for (;; radius += covered > NEARLY ? RADIUS_STEP / 2 : RADIUS_STEP, at += part) {
     CT_TRY(ct_net_cover(net, index, radius, most, &covered, at, part * 0.99, stats, run));
     if (covered >= 1 || covered < PROMISING || fixed || radius > RADIUS_MOST - 0.01) break;

@@ -94,14 +94,8 @@ static ct_status search_by_net(search *s, int *used, ct_stats *stats, const ct_r
 }
 
 /* Whether the bounds of a kept net, made without them, hold for new points too. */
-static ct_status holds_for(const ct_net *kept, const ct_residual *asking, int *holds,
-                           const ct_run *run) {
-  ct_net other;
-  *holds = 1;
-  if (!asking) return CT_OK;
-  CT_TRY(ct_net_measure(&other, kept->index, asking, run));
-  *holds = other.noise_unit <= kept->noise_unit;
-  return CT_OK;
+static int holds_for(const ct_net *kept, const ct_residual *asking) {
+  return !asking || ct_net_noise_unit(kept, asking) <= kept->noise_unit;
 }
 
 /* The same from a net that was kept: only new points have products to pay for. */
@@ -160,12 +154,11 @@ ct_status ct_residual_knn(const ct_residual *index, const ct_residual_queries *q
                           const ct_residual_plan *plan, int *used, int *id, double *dist,
                           ct_stats *stats, const ct_run *run) {
   search s = {index, queries, plan, k, NULL, id, dist};
-  int keeps = plan->method != 1 && plan->kept;
+  int keeps = plan->method != 1 && plan->kept && holds_for(plan->kept, queries->points);
   *used = 1;
   if (k < 1) return CT_ERR_DOMAIN;
   if (queries->count < 1) return CT_OK;
   CT_TRY(start_states(&s, run));
-  if (keeps) CT_TRY(holds_for(plan->kept, queries->points, &keeps, run));
   int tries = keeps || ct_plan_worth_a_net(plan, index, queries, k);
   if (keeps) CT_TRY(search_by_kept(&s, used, stats, run));
   else if (tries) CT_TRY(search_by_net(&s, used, stats, run));
