@@ -98,7 +98,7 @@ growth_plot <- function(grown) {
   searches <- unique(grown$search)
   colours <- rep_len(colour("blue", "orange", "green", "red"), length(searches))
   graphics::plot(grown$n, grown$seconds, type = "n", log = "xy", xlab = "points", ylab = "",
-                 axes = FALSE, ylim = range(grown$seconds) * c(1, 4))
+                 axes = FALSE, ylim = range(grown$seconds) * c(1, 30))
   graphics::box(bty = "l")
   axis_title("seconds")
   at <- sort(unique(grown$n))
