@@ -27,12 +27,14 @@
 #' The index is a plain list: [saveRDS()], forks and clusters just work. Beyond the points it takes 32
 #' bytes a point (28 for `metric_function()`). A correlation adds 8 and a second set of coordinates, divided by the
 #' lengthscales; [metric_residual()] adds its factor, 8 bytes for each inducing point (rounded up to a multiple of eight, and
-#' sometimes eight more), and maybe a net of at most `net_bytes`. `summary()` says what each part takes. Whatever comes back from a file is verified before it is used.
+#' sometimes eight more), and maybe a net of at most `net_bytes`. `summary()` says what each part takes. Whatever comes
+#' back from a file is verified before it is used.
 #'
 #' @return A list of class `cover_tree` with elements
 #'   \describe{
 #'     \item{`x`}{the points, a double matrix}
 #'     \item{`metric`}{the metric}
+#'     \item{`lifted`}{for a [cov_function()]: the points with their variances and rows of `V`, else `NULL`}
 #'     \item{`tree`}{the cover tree in preorder, vectors with an entry per node: `point` (row of `x`),
 #'       `size` (nodes of the subtree), `level`, `radius` (largest distance to a descendant), `parent_distance`}
 #'     \item{`blocks`}{rows in k-d order; `NULL` for `metric_function()`}
@@ -71,8 +73,8 @@ new_index <- function(x, metric, run, arg = "x", call = rlang::caller_env()) {
   check_some_rows(x, arg = arg, call = call)
   metric <- fit_metric(metric, x, run, call = call)
   check_values(x, metric, arg = arg, call = call)
-  structure(list(x = x, metric = metric, lifted = lift_points(metric, x), tree = NULL, blocks = NULL, residual = NULL, net = NULL, order = NULL, build = NULL,
-                 annotated = FALSE, stats = NULL), class = "cover_tree")
+  structure(list(x = x, metric = metric, lifted = lift_points(metric, x), tree = NULL, blocks = NULL, residual = NULL,
+                 net = NULL, order = NULL, build = NULL, annotated = FALSE, stats = NULL), class = "cover_tree")
 }
 
 # Points as a metric_function() takes them, where that is more than their coordinates.

@@ -23,7 +23,8 @@
 #' nugget, and `p + rowSums(V^2)` be the variance and the nugget together. `metric_correlation()` never sees the nugget.
 #'
 #' A point with `p_i <= 1e-10 k(x_i, x_i)` is explained by the inducing points: its residual
-#' correlation with every other point is 0 and its distance 1, from duplicates too (but 0 in the metric of a [cov_function()]). Such points are counted in `stats$explained` and
+#' correlation with every other point is 0 and its distance 1, from duplicates too (but 0 in the metric of a
+#' [cov_function()]). Such points are counted in `stats$explained` and
 #' warned about once. Among points at distance 1 the smaller rows come first.
 #'
 #' For `metric_correlation()`, nearest neighbours of most covariances are those of the (scaled) Euclidean
@@ -186,7 +187,9 @@ residual_fault <- function(tree, n) {
   if (!is.double(part$embedded) || !identical(dim(part$embedded), c(n, ncol(tree$x) + isTRUE(cov$lonlat)))) {
     return("`residual$embedded` is not a matrix with a row per point")
   }
-  if (any(.Call(C_ffi_check_points, part$embedded, metric_euclidean()) != 0)) return("`residual$embedded` holds values that are no coordinates")
+  if (any(.Call(C_ffi_check_points, part$embedded, metric_euclidean()) != 0)) {
+    return("`residual$embedded` holds values that are no coordinates")
+  }
   if (!is.double(part$p) || length(part$p) != n || anyNA(part$p) || any(part$p < 0)) {
     return("`residual$p` is not a residual variance per point")
   }
@@ -210,12 +213,14 @@ covariance_fits <- function(cov, columns) {
 
 # The factor of the inducing points, which makes V and p of new points.
 factor_fault <- function(metric, rank, columns) {
-  if (!is.double(metric$L) || !identical(dim(metric$L), c(rank, rank))) return("`metric$L` is not the factor of the inducing points")
-  if (!is.double(metric$u) || !identical(dim(metric$u), c(rank, columns))) return("`metric$u` does not hold the inducing points")
+  if (!is.double(metric$L) || !identical(dim(metric$L), c(rank, rank))) {
+    return("`metric$L` is not the factor of the inducing points")
+  }
+  if (!is.double(metric$u) || !identical(dim(metric$u), c(rank, columns))) {
+    return("`metric$u` does not hold the inducing points")
+  }
   NULL
 }
-
-is_flag <- function(x) identical(x, TRUE) || identical(x, FALSE)
 
 # Adds to an index what its correlation needs: embedded coordinates, their k-d order, V and p by position.
 add_residual <- function(index, run, call = rlang::caller_env()) {

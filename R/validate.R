@@ -137,11 +137,13 @@ check_count <- function(x, min = 1, max = .Machine$integer.max, limit = NULL,
 
 check_flag <- function(x, null = FALSE, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
   if (null && is.null(x)) return(invisible())
-  if (!is.logical(x) || length(x) != 1 || is.na(x)) {
+  if (!is_flag(x)) {
     stop_input(c("{.arg {arg}} must be {.code TRUE} or {.code FALSE}.",
                  x = "It is {describe(x)}."), call = call)
   }
 }
+
+is_flag <- function(x) is.logical(x) && length(x) == 1 && !is.na(x)
 
 # A finite number above min (or equal to it, with closed = TRUE).
 check_number <- function(x, min = -Inf, closed = FALSE, max = Inf,

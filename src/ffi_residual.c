@@ -163,7 +163,7 @@ const ct_net *ffi_net_view(SEXP list, const ct_residual *index, const ct_run *ru
 }
 
 /* list(net, stats): net is NULL where searches would not gain by one, unless forced.
- * bytes: most memory of its table, 0 for the default. */
+ * bytes: most memory of it, 0 for the default. */
 SEXP ffi_net(SEXP index, SEXP bytes, SEXP forced, SEXP run) {
   ffi_run state;
   ffi_run_start(&state, run);
@@ -175,7 +175,7 @@ SEXP ffi_net(SEXP index, SEXP bytes, SEXP forced, SEXP run) {
   ct_stats stats = {0};
   int built = 0;
   ct_residual_plan_default(&plan);
-  plan.table_bytes = Rf_asReal(bytes);
+  plan.net_bytes = Rf_asReal(bytes);
   if (Rf_asLogical(forced) == TRUE) plan.method = 2;
   ffi_raise(ct_residual_net(&residual, &plan, &net, &built, &stats, &state.run));
   ffi_run_finish(&state);

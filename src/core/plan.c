@@ -43,7 +43,7 @@ void ct_residual_plan_default(ct_residual_plan *plan) {
   plan->method = 0;
   plan->net_radius = 0;
   plan->frame = 0;
-  plan->table_bytes = 0;
+  plan->net_bytes = 0;
 }
 
 /* Pairs that the scan would measure, in units of n. */
@@ -80,7 +80,7 @@ static double default_bytes(const ct_residual_plan *plan, const ct_residual *ind
 
 int ct_plan_most_balls(const ct_residual_plan *plan, const ct_residual *index,
                        const ct_residual_queries *queries) {
-  double bytes = plan->table_bytes;
+  double bytes = plan->net_bytes;
   if (!(bytes > 0)) bytes = default_bytes(plan, index);
   double most = balls_within(bytes, index->n);
   if (most > index->n) most = index->n;

@@ -125,7 +125,7 @@ static void search(const test_case *c, const mode *m, const test_residual *index
   fill_queries(&queries, m, index, fresh, rows, limit, random);
   ct_residual_plan_default(&plan);
   plan.method = m->method;
-  plan.table_bytes = 1e9;
+  plan.net_bytes = 1e9;
   plan.frame = m->frame;
   twice += m->method == 2;
   ct_status status =
@@ -218,7 +218,7 @@ static void interruptions(int method, test_random *random) {
   p.queries.count = c.n;
   ct_residual_plan_default(&p.plan);
   p.plan.method = method;
-  p.plan.table_bytes = 1e9;
+  p.plan.net_bytes = 1e9;
   test_host_reset(&host);
   CHECK(run_prepared(&p, &host) == CT_OK);
   int blocks = host.blocks, polls = host.polls;
