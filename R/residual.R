@@ -22,6 +22,10 @@
 #' `sqrt(nugget / (p + nugget))`, and their observations count as two. A `p` of the user's own must then include the
 #' nugget, and `p + rowSums(V^2)` be the variance and the nugget together. `metric_correlation()` never sees the nugget.
 #'
+#' A `V` of the user's own must leave a covariance: `k` minus `tcrossprod(V)` positive semidefinite up to rounding, as it
+#' is for inducing points, eigenvectors, or any other observations of the process. Searches see in every point whether it
+#' plainly is not, and then compare all pairs. The bounds of an own `V` rest on that word; those of inducing points are proved.
+#'
 #' A point with `p_i <= 1e-10 k(x_i, x_i)` is explained by the inducing points: its residual
 #' correlation with every other point is 0 and its distance 1, from duplicates too (but 0 in the metric of a
 #' [cov_function()]). Such points are counted in `stats$explained` and
@@ -218,6 +222,10 @@ factor_fault <- function(metric, rank, columns) {
   }
   if (!is.double(metric$u) || !identical(dim(metric$u), c(rank, columns))) {
     return("`metric$u` does not hold the inducing points")
+  }
+  jitter <- metric$jitter_used
+  if (!is.double(jitter) || length(jitter) != 1 || !is.finite(jitter) || jitter < 0) {
+    return("`metric$jitter_used` is not the jitter of the factor")
   }
   NULL
 }

@@ -78,7 +78,7 @@ ct_covariance ffi_covariance_view(SEXP cov);
 double *ffi_row_major(const ct_points *points, const int *order, const ct_run *run);
 
 /* part: list(embedded, V, p, rank); V and p by position, order[pos] = row (NULL: rows as they come). */
-ct_residual ffi_residual_view(SEXP part, const ct_covariance *covariance, const int *order,
+ct_residual ffi_residual_view(SEXP part, SEXP metric, const ct_covariance *covariance, const int *order,
                               const ct_run *run);
 
 /* The net that an index keeps, verified; NULL where it keeps none. */

@@ -130,11 +130,12 @@ static ct_distances distances_of_coordinates(SEXP index, SEXP queries, const ct_
 
 static ct_distances distances_of_residual(SEXP index, SEXP queries, int asked, const ct_run *run) {
   ct_distances distances;
-  ct_covariance cov = ffi_covariance_view(ffi_list_get(ffi_list_get(index, "metric"), "cov"));
+  SEXP metric = ffi_list_get(index, "metric");
+  ct_covariance cov = ffi_covariance_view(ffi_list_get(metric, "cov"));
   const ct_covariance *kept = keep(&cov, sizeof cov, run);
   const int *order = ffi_block_rows(index, run);
-  ct_residual own = ffi_residual_view(ffi_list_get(index, "residual"), kept, order, run), to;
-  if (asked) to = ffi_residual_view(ffi_list_get(queries, "residual"), kept, NULL, run);
+  ct_residual own = ffi_residual_view(ffi_list_get(index, "residual"), metric, kept, order, run), to;
+  if (asked) to = ffi_residual_view(ffi_list_get(queries, "residual"), metric, kept, NULL, run);
   ffi_raise(ct_distances_of_residual(keep(&own, sizeof own, run),
                                      asked ? keep(&to, sizeof to, run) : NULL, &distances, run));
   return distances;

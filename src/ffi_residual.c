@@ -94,7 +94,16 @@ static int *identity(int n, const ct_run *run) {
   return order;
 }
 
-ct_residual ffi_residual_view(SEXP part, const ct_covariance *covariance, const int *order,
+/* NULL where V is the user's own. */
+static const ct_factor *factor_of(SEXP metric, const ct_run *run) {
+  SEXP L = ffi_list_get(metric, "L");
+  if (L == R_NilValue) return NULL;
+  ct_factor *factor = ct_arena_get(&run->arena, 1, sizeof *factor);
+  *factor = (ct_factor){.L = REAL(L), .jitter = Rf_asReal(ffi_list_get(metric, "jitter_used"))};
+  return factor;
+}
+
+ct_residual ffi_residual_view(SEXP part, SEXP metric, const ct_covariance *covariance, const int *order,
                               const ct_run *run) {
   ct_points points = ffi_points(ffi_list_get(part, "embedded"));
   SEXP V = ffi_list_get(part, "V");
@@ -103,6 +112,7 @@ ct_residual ffi_residual_view(SEXP part, const ct_covariance *covariance, const 
   double *p = REAL(ffi_list_get(part, "p"));
   ct_residual_scale(covariance, p, points.n, scale);
   return (ct_residual){.covariance = covariance,
+                       .factor = factor_of(metric, run),
                        .n = points.n,
                        .dim = points.dim,
                        .rank = Rf_asInteger(ffi_list_get(part, "rank")),
@@ -167,9 +177,11 @@ const ct_net *ffi_net_view(SEXP list, const ct_residual *index, const ct_run *ru
 SEXP ffi_net(SEXP index, SEXP bytes, SEXP forced, SEXP run) {
   ffi_run state;
   ffi_run_start(&state, run);
-  ct_covariance cov = ffi_covariance_view(ffi_list_get(ffi_list_get(index, "metric"), "cov"));
+  SEXP metric = ffi_list_get(index, "metric");
+  ct_covariance cov = ffi_covariance_view(ffi_list_get(metric, "cov"));
   const int *order = ffi_block_rows(index, &state.run);
-  ct_residual residual = ffi_residual_view(ffi_list_get(index, "residual"), &cov, order, &state.run);
+  ct_residual residual =
+      ffi_residual_view(ffi_list_get(index, "residual"), metric, &cov, order, &state.run);
   ct_residual_plan plan;
   ct_net net;
   ct_stats stats = {0};

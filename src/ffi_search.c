@@ -49,13 +49,14 @@ static void view_queries(search *s, SEXP queries, const ct_run *run) {
 /* The residual process of index and queries, and both embedded for searches by coordinates. */
 static void view_residual(search *s, SEXP index, SEXP queries, const ct_run *run) {
   SEXP own = ffi_list_get(index, "residual"), asked = ffi_list_get(queries, "residual");
-  s->covariance = ffi_covariance_view(ffi_list_get(ffi_list_get(index, "metric"), "cov"));
-  s->residual = ffi_residual_view(own, &s->covariance, s->order, run);
+  SEXP metric = ffi_list_get(index, "metric");
+  s->covariance = ffi_covariance_view(ffi_list_get(metric, "cov"));
+  s->residual = ffi_residual_view(own, metric, &s->covariance, s->order, run);
   s->net = s->by == BY_CORRELATION ? ffi_net_view(ffi_list_get(index, "net"), &s->residual, run) : NULL;
   s->metric = (ct_metric){.kind = CT_EUCLIDEAN};
   s->points = ffi_points(ffi_list_get(own, "embedded"));
   if (s->queries.points) {
-    s->query_residual = ffi_residual_view(asked, &s->covariance, NULL, run);
+    s->query_residual = ffi_residual_view(asked, metric, &s->covariance, NULL, run);
     s->query_points = ffi_points(ffi_list_get(asked, "embedded"));
   }
   s->residual_queries = (ct_residual_queries){.points = s->queries.points ? &s->query_residual : NULL,

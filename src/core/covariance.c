@@ -98,6 +98,10 @@ static void matern_many(const ct_covariance *covariance, const double *sq, int c
  *   variance 1
  *
  * Together below 0.4 dim + 21. */
+int ct_covariance_is_definite(const ct_covariance *covariance, int dim) {
+  return covariance->kind != CT_COV_WENDLAND || dim <= 3;
+}
+
 double ct_covariance_error(const ct_covariance *covariance, int dim) {
   double bessel = covariance->kind == CT_COV_MATERN ? CT_BESSEL_ERROR : 0;
   return (24 + 0.5 * dim) * (DBL_EPSILON / 2) + bessel;

@@ -64,6 +64,9 @@ void ct_covariance_embed(const ct_covariance *covariance, const ct_points *point
 void ct_covariance_many(const ct_covariance *covariance, const double *sq, int count, double *out,
                         double *work, ct_simd simd);
 
+/* Whether it is a covariance among points of dim coordinates: Wendland's functions are up to three. */
+int ct_covariance_is_definite(const ct_covariance *covariance, int dim);
+
 /* A bound on |computed - exact| / variance, when ct_covariance_many() gets the squared distance of
  * two embedded points of dim coordinates, summed in doubles in any order, with or without FMA. */
 double ct_covariance_error(const ct_covariance *covariance, int dim);

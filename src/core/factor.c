@@ -188,15 +188,24 @@ static void cut_strips(const factor *f, const double *L) {
   }
 }
 
+static double *panel_of(const factor *f, int thread) {
+  int panel = f->kernels->panel;
+  return f->W + (size_t)thread * (size_t)((f->m + panel - 1) / panel * panel) * (size_t)panel;
+}
+
+static void solve_panel(const factor *f, double *W) {
+  for (int s = 0; s < f->rows; s += f->kernels->strip)
+    f->kernels->solve(f->lines + lines_before(f, s), s, W);
+}
+
 static void apply_to_panel(void *task, int item, int thread) {
   const application *to = task;
   const factor *f = &to->f;
   int panel = f->kernels->panel, first = item * panel;
   int count = to->n - first < panel ? to->n - first : panel;
-  double *W = f->W + (size_t)thread * (size_t)((f->m + panel - 1) / panel * panel) * (size_t)panel;
+  double *W = panel_of(f, thread);
   fill_panel(f, to->x + (size_t)first * (size_t)f->dim, count, thread, W);
-  for (int s = 0; s < f->rows; s += f->kernels->strip)
-    f->kernels->solve(f->lines + lines_before(f, s), s, W);
+  solve_panel(f, W);
   for (int i = 0; i < count; i++) {
     double *row = to->V + (size_t)(first + i) * (size_t)to->stride, square;
     for (int j = 0; j < f->m; j++) row[j] = W[(size_t)j * (size_t)panel + (size_t)i];
@@ -219,4 +228,110 @@ ct_status ct_factor_apply(const ct_covariance *covariance, const double *L, cons
   ct_status status = ct_rounds_run(apply_to_panel, &to, panels, 1, 0, 1, run);
   stats->seconds[CT_PHASE_FACTOR] += run->now() - start;
   return status;
+}
+
+/* ---- what the factor does to errors ---- */
+
+typedef struct {
+  factor f;
+  double *X; /* column i of L^-1 at i * m */
+} inversion;
+
+static void invert_panel(void *task, int item, int thread) {
+  const inversion *to = task;
+  const factor *f = &to->f;
+  int panel = f->kernels->panel, first = item * panel;
+  double *W = panel_of(f, thread);
+  memset(W, 0, (size_t)f->rows * (size_t)panel * sizeof *W);
+  for (int i = 0; i < panel && first + i < f->m; i++)
+    W[(size_t)(first + i) * (size_t)panel + (size_t)i] = 1;
+  solve_panel(f, W);
+  for (int i = 0; i < panel && first + i < f->m; i++)
+    for (int j = 0; j < f->m; j++)
+      to->X[(size_t)(first + i) * (size_t)f->m + (size_t)j] =
+          W[(size_t)j * (size_t)panel + (size_t)i];
+}
+
+/* |X|_2^2 is at most the square of the Frobenius norm, and at most the largest row sum times the
+ * largest column sum. */
+static double square_norm_bound(const double *X, int m, double *row, double *frobenius) {
+  double rows = 0, columns = 0;
+  *frobenius = 0;
+  for (int j = 0; j < m; j++) row[j] = 0;
+  for (int i = 0; i < m; i++) {
+    double column = 0;
+    for (int j = 0; j < m; j++) {
+      double entry = fabs(X[(size_t)i * (size_t)m + (size_t)j]);
+      column += entry;
+      row[j] += entry;
+      *frobenius += entry * entry;
+    }
+    columns = column > columns ? column : columns;
+  }
+  for (int j = 0; j < m; j++) rows = row[j] > rows ? row[j] : rows;
+  return rows * columns < *frobenius ? rows * columns : *frobenius;
+}
+
+ct_status ct_factor_least(const ct_covariance *covariance, const ct_factor *known, int m,
+                          double *least, const ct_run *run) {
+  inversion to;
+  double *row, frobenius, square = 0, gamma = (m + 2) * (DBL_EPSILON / 2);
+  CT_TRY(factor_new(&to.f, covariance, NULL, m, 0, run->threads, run));
+  cut_strips(&to.f, known->L);
+  CT_NEW(to.X, &run->arena, (size_t)m * (size_t)m);
+  CT_NEW(row, &run->arena, m);
+  int panels = (m + to.f.kernels->panel - 1) / to.f.kernels->panel;
+  CT_TRY(ct_rounds_run(invert_panel, &to, panels, 1, 0, 0, run));
+  double bound = square_norm_bound(to.X, m, row, &frobenius);
+  for (size_t i = 0; i < (size_t)m * (size_t)m; i++) square += known->L[i] * known->L[i];
+  double off = 1.01 * gamma * sqrt(square * frobenius);
+  *least = off < 0.5 ? (1 - off) * (1 - off) / (bound * 1.001) : 0;
+  return CT_OK;
+}
+
+typedef struct {
+  factor f;
+  const double *V;
+  int n, stride;
+  double *sum, *root;
+} weighing;
+
+/* L' turned round is lower triangular again. */
+static void weigh_panel(void *task, int item, int thread) {
+  const weighing *to = task;
+  const factor *f = &to->f;
+  int panel = f->kernels->panel, first = item * panel, m = f->m;
+  int count = to->n - first < panel ? to->n - first : panel;
+  double *W = panel_of(f, thread);
+  memset(W, 0, (size_t)f->rows * (size_t)panel * sizeof *W);
+  for (int i = 0; i < count; i++) {
+    const double *row = to->V + (size_t)(first + i) * (size_t)to->stride;
+    for (int j = 0; j < m; j++) W[(size_t)j * (size_t)panel + (size_t)i] = row[m - 1 - j];
+  }
+  solve_panel(f, W);
+  for (int i = 0; i < count; i++) {
+    double sum = 0, square = 0;
+    for (int j = 0; j < m; j++) {
+      double weight = W[(size_t)j * (size_t)panel + (size_t)i];
+      sum += fabs(weight);
+      square += weight * weight;
+    }
+    to->sum[first + i] = sum;
+    to->root[first + i] = sqrt(square);
+  }
+}
+
+ct_status ct_factor_weights(const ct_covariance *covariance, const ct_factor *known, int m,
+                            const double *V, int n, double *sum, double *root, const ct_run *run) {
+  weighing to = {.V = V, .n = n, .stride = ct_residual_stride(m), .sum = sum, .root = root};
+  double *turned;
+  CT_NEW(turned, &run->arena, (size_t)m * (size_t)m);
+  for (int i = 0; i < m; i++)
+    for (int j = 0; j < m; j++)
+      turned[(size_t)i * (size_t)m + (size_t)j] =
+          known->L[(size_t)(m - 1 - j) * (size_t)m + (size_t)(m - 1 - i)];
+  CT_TRY(factor_new(&to.f, covariance, NULL, m, 0, run->threads, run));
+  cut_strips(&to.f, turned);
+  int panels = (int)(((long long)n + to.f.kernels->panel - 1) / to.f.kernels->panel);
+  return ct_rounds_run(weigh_panel, &to, panels, 1, 0, 0, run);
 }

@@ -3,7 +3,7 @@
 
 #include <stdint.h>
 
-#include "pair.h"
+#include "noise.h"
 
 /* The index side of the two-frame search (two_frame.c has the mathematics): centres, the balls of
  * points around them, a frame of centres for each ball, every point's coordinates in its ball's
@@ -34,7 +34,7 @@ typedef struct {
   float *residual;  /* bound on the norm of what the frame does not explain */
   float *w_norm;    /* bound on |w| */
   float *alpha_sum; /* bound on sum |alpha| */
-  float *noise;     /* see ct_net */
+  float *noise;     /* bound on each one's noise (noise.h) */
   int16_t *table;   /* balls * ld a ball: row c holds the members' correlations with centre c */
 } ct_members;
 
@@ -48,8 +48,8 @@ typedef struct {
   int frame_size;
   int count;         /* of balls */
   int sound;         /* whether the correlations behave as those of a process, see two_frame.c */
-  double noise_unit; /* a measured correlation is off by at most noise_i noise_j, where */
-                     /* noise_i = noise_unit * scale_i */
+  ct_noise noise;
+  double *noise_of;  /* of each position of the index; not kept, members have theirs */
   double *norm;      /* |V| of each position of the index */
   ct_members members;
   int *centre; /* position of each ball's centre */
@@ -76,8 +76,8 @@ ct_status ct_net_build(ct_net *net, const ct_residual *index, const ct_residual 
                        double radius, int frame_size, int most, int *built, double done,
                        double share, ct_stats *stats, const ct_run *run);
 
-/* Noise per unit of scale, as net->noise_unit, of the net's index and of new points that ask (or NULL). */
-double ct_net_noise_unit(const ct_net *net, const ct_residual *asking);
+/* Whether the noise of a net holds for new points, too. */
+int ct_net_holds_for(const ct_net *net, const ct_residual *asking);
 
 /* Finds centres greedily until every point that can be measured lies within radius of one, or there
  * are most of them; assigns every point to a ball. *covered: the share of the points that found
@@ -95,10 +95,10 @@ ct_status ct_net_frames(ct_net *net, int frame_size, double done, double share, 
 ct_status ct_members_lay_out(ct_members *members, const ct_residual *points, const int *position,
                              const int *ball_of, int balls, const ct_run *run);
 
-/* Coordinates of members in the frames of their balls. net->sound becomes 0 when a norm comes out
- * negative by more than noise. */
-ct_status ct_members_coordinates(ct_members *members, ct_net *net, double done, double share,
-                                 ct_stats *stats, const ct_run *run);
+/* Coordinates of members in the frames of their balls. noise: of members->points. net->sound becomes 0
+ * when a norm comes out negative by more than noise. */
+ct_status ct_members_coordinates(ct_members *members, const double *noise, ct_net *net, double done,
+                                 double share, ct_stats *stats, const ct_run *run);
 
 /* The table is filled in parts: members first .. last - 1 against the centres of the listed balls,
  * NULL: all. Scratch lives from ct_table_new() on and serves all parts. */

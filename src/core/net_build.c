@@ -3,27 +3,8 @@
 
 #include "net.h"
 
-#include <float.h>
 #include <math.h>
 #include <string.h>
-
-/* How far V_i . V_j may be off, relative to k(0), from that of an exact solve with the factor
- * (two_frame.c says what for): so many eps over the root of the smallest p / k(0). Solving with a
- * factor whose smallest pivot is s loses about eps / sqrt(s) along the directions of small pivots, and
- * points near inducing points have residual variances about as small as the pivots. Measured against
- * long double, largest of 1e5 pairs: at most 0.09 units, for jitter 0 to 1e-6, 30 to 500 inducing
- * points, 1 to 5 columns; the errors themselves ran from 1e-15 to 1.5e-12.
- *
- * The bound by the weights a_x of two_frame.c, with every rounding at its worst and of one sign, is
- * larger, 2 g |a_x|_1 at the median and the largest |a_x|_1 against this model:
- *
- *   m = 512, 3 columns, Gaussian, jitter 1e-6       1.1e-12   2.1e-10   6.1e-13
- *   m = 512, 3 columns, Matern 5/2, jitter 1e-6     7.3e-13   2.2e-12   2.2e-13
- *   m = 200, 2 columns, Matern 3/2, no jitter       8.1e-14   1.4e-13   8.1e-14
- *   m = 200, 5 columns, Matern 3/2, no jitter       1.3e-13   1.9e-13   2.7e-15
- *
- * With the weights at hand, g |a_x|_1 would take the place of the model. */
-#define FACTOR_UNITS 1
 
 /* Radius of the net, in d: measured best between 0.6 and 0.75, flat around it. In two columns and
  * less balls hold more points and neighbours are closer, and a coarser net costs less; but with very
@@ -52,19 +33,6 @@ static double first_radius(const ct_residual *index) {
   return RADIUS_FLAT * pow(fmin(1, FLAT_POINTS / index->n), 1. / 6);
 }
 
-static double smallest_variance(const ct_residual *points, double smallest) {
-  for (int i = 0; i < points->n; i++) smallest = points->p[i] < smallest ? points->p[i] : smallest;
-  return smallest;
-}
-
-static double factor_error(const ct_residual *index, const ct_residual *asking) {
-  double variance = index->covariance->variance, smallest = smallest_variance(index, variance);
-  double least = index->rank * DBL_EPSILON * variance; /* no pivot that passed was below */
-  if (index->rank == 0) return 0;
-  if (asking) smallest = smallest_variance(asking, smallest);
-  return FACTOR_UNITS * DBL_EPSILON / sqrt((smallest > least ? smallest : least) / variance);
-}
-
 static double largest_norm(const ct_net *net, const ct_residual *asking) {
   const ct_residual *index = net->index;
   double largest = sqrt(index->covariance->variance);
@@ -76,10 +44,8 @@ static double largest_norm(const ct_net *net, const ct_residual *asking) {
   return largest;
 }
 
-double ct_net_noise_unit(const ct_net *net, const ct_residual *asking) {
-  double square = pow(largest_norm(net, asking), 2);
-  double process = factor_error(net->index, asking) * square;
-  return sqrt(2 * (ct_pair_error_bound(&net->pairs, square) + process));
+int ct_net_holds_for(const ct_net *net, const ct_residual *asking) {
+  return largest_norm(net, asking) <= net->noise.norm;
 }
 
 static ct_status measure(ct_net *net, const ct_residual *index, const ct_residual *asking,
@@ -87,10 +53,11 @@ static ct_status measure(ct_net *net, const ct_residual *index, const ct_residua
   net->index = index;
   ct_pairs_init(&net->pairs, index, run->simd);
   CT_NEW(net->norm, &run->arena, index->n);
+  CT_NEW(net->noise_of, &run->arena, index->n);
 #pragma omp parallel for num_threads(run->threads) schedule(static)
   for (int i = 0; i < index->n; i++) net->norm[i] = ct_residual_norm(index, i);
-  net->noise_unit = ct_net_noise_unit(net, asking);
-  return CT_OK;
+  return ct_noise_of_index(&net->noise, &net->pairs, net->norm, largest_norm(net, asking),
+                           net->noise_of, run);
 }
 
 static double mean_residual(const ct_net *net) {

@@ -29,7 +29,7 @@
 #define MISSES_FLAT 8
 #define MISSES_DEEP 16
 
-/* A centre measures everybody: it must itself be measured well. */
+/* A centre measures everybody: it must itself be measured well. Squared noise. */
 #define CENTRE_NOISE 1e-4
 
 typedef struct {
@@ -363,7 +363,6 @@ typedef struct {
 
 static ct_status start_progress(progress *at, const ct_net *net, int most, const ct_run *run) {
   int n = net->index->n;
-  double noisiest = sqrt(CENTRE_NOISE) / net->noise_unit; /* largest scale of a centre */
   CT_NEW(at->order, &run->arena, n);
   CT_NEW(at->ball_of, &run->arena, n);
   CT_NEW(at->best, &run->arena, n);
@@ -371,7 +370,7 @@ static ct_status start_progress(progress *at, const ct_net *net, int most, const
   shuffle(at->order, n);
   at->start = at->covered = 0;
   for (int i = 0; i < n; i++) {
-    int usable = net->index->scale[i] > 0 && net->index->scale[i] <= noisiest;
+    int usable = net->index->scale[i] > 0 && net->noise_of[i] <= sqrt(CENTRE_NOISE);
     at->best[i] = usable ? 0 : 2;
     at->ball_of[i] = -1;
     at->covered += !usable;

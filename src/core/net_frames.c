@@ -206,6 +206,7 @@ static void frame_centres(const ct_net *net, int b, int *centre) {
 typedef struct {
   ct_net *net;
   ct_members *members;
+  const double *noise; /* of the members' points */
   double *work;
   size_t work_size;
   int *unsound; /* one a thread */
@@ -231,7 +232,7 @@ static void make_frame(void *task, int b, int thread) {
   }
   double noise = 0, norm = norm_bound(M, t);
   for (int k = 0; k < t; k++) {
-    double own = net->noise_unit * net->index->scale[centre[k]];
+    double own = net->noise_of[centre[k]];
     noise = own > noise ? own : noise;
   }
   net->frame_noise[b] = (float)(noise * UP);
@@ -339,7 +340,7 @@ static void ball_coordinates(void *task, int b, int thread) {
     correlate(net, members->points, x, centre, rho, work);
     coordinates_of(M, rho, t, &here);
     store(members, &here, t, block, ld, lane);
-    double noise = net->noise_unit * members->points->scale[x];
+    double noise = f->noise[x];
     double doubt = noise + (double)members->alpha_sum[at] * net->frame_noise[b];
     double own = own_norm(net, members->points, x);
     double left = unexplained(own, &here, rho, G, t), give = doubt * doubt;
@@ -351,12 +352,13 @@ static void ball_coordinates(void *task, int b, int thread) {
   }
 }
 
-ct_status ct_members_coordinates(ct_members *members, ct_net *net, double done, double share,
-                                 ct_stats *stats, const ct_run *run) {
+ct_status ct_members_coordinates(ct_members *members, const double *noise, ct_net *net, double done,
+                                 double share, ct_stats *stats, const ct_run *run) {
   size_t lanes = members->padded[net->count], t = (size_t)net->frame_size;
   frame_task f;
   f.net = net;
   f.members = members;
+  f.noise = noise;
   f.work_size = ct_pairs_work(&net->pairs, CT_FRAME_MAX);
   CT_NEW(f.work, &run->arena, (size_t)run->threads * f.work_size);
   CT_NEW(f.unsound, &run->arena, run->threads);
@@ -409,7 +411,8 @@ ct_status ct_net_frames(ct_net *net, int frame_size, double done, double share, 
   CT_NEW(net->max_noise, &run->arena, count);
   CT_NEW(net->min_row, &run->arena, count);
   CT_NEW(net->eta, &run->arena, count);
-  CT_TRY(ct_members_coordinates(&net->members, net, done + share * 0.66, share * 0.3, stats, run));
+  CT_TRY(ct_members_coordinates(&net->members, net->noise_of, net, done + share * 0.66, share * 0.3,
+                                stats, run));
   net->centre_noise = net->noise_most = 0;
   for (int b = 0; b < net->count; b++) {
     summarize_ball(net, b);

@@ -5,13 +5,33 @@
 #include <string.h>
 
 /* Numbers in the order of ct_net_numbers(). */
-enum { FRAME_SIZE, BALLS, SOUND, NOISE_UNIT, GRAM_STEP, CENTRE_NOISE, NOISE_MOST, MEMBERS, LANES };
+enum {
+  FRAME_SIZE,
+  BALLS,
+  SOUND,
+  WEIGHTS,
+  UNIT,
+  SHIFT,
+  SPREAD,
+  LEAST,
+  NORM,
+  GRAM_STEP,
+  CENTRE_NOISE,
+  NOISE_MOST,
+  MEMBERS,
+  LANES
+};
 
 void ct_net_numbers(const ct_net *net, double numbers[CT_NET_NUMBERS]) {
   numbers[FRAME_SIZE] = net->frame_size;
   numbers[BALLS] = net->count;
   numbers[SOUND] = net->sound;
-  numbers[NOISE_UNIT] = net->noise_unit;
+  numbers[WEIGHTS] = net->noise.weights;
+  numbers[UNIT] = net->noise.unit;
+  numbers[SHIFT] = net->noise.shift;
+  numbers[SPREAD] = net->noise.spread;
+  numbers[LEAST] = net->noise.least;
+  numbers[NORM] = net->noise.norm;
   numbers[GRAM_STEP] = net->gram_step;
   numbers[CENTRE_NOISE] = (double)net->centre_noise;
   numbers[NOISE_MOST] = (double)net->noise_most;
@@ -30,6 +50,14 @@ static int is_bound(double value) {
   return value >= 0 && value <= NUMBER_MOST;
 }
 
+static int noise_in_range(const double numbers[CT_NET_NUMBERS], int has_factor) {
+  int unseen = numbers[WEIGHTS] == CT_WEIGHTS_UNSEEN;
+  return whole_within(numbers[WEIGHTS], CT_WEIGHTS_UNSEEN,
+                      has_factor ? CT_WEIGHTS_SOLVED : CT_WEIGHTS_UNSEEN) &&
+         is_bound(numbers[UNIT]) && is_bound(numbers[SHIFT]) && is_bound(numbers[SPREAD]) &&
+         (unseen || numbers[LEAST] > 0) && is_bound(numbers[LEAST]) && is_bound(numbers[NORM]);
+}
+
 int ct_net_of_numbers(ct_net *net, const double numbers[CT_NET_NUMBERS], const ct_residual *index,
                       const ct_run *run) {
   double n = index->n;
@@ -38,14 +66,19 @@ int ct_net_of_numbers(ct_net *net, const double numbers[CT_NET_NUMBERS], const c
              whole_within(numbers[GRAM_STEP], numbers[BALLS], numbers[BALLS] + 64) &&
              whole_within(numbers[LANES], numbers[MEMBERS],
                           numbers[MEMBERS] + CT_LANES * numbers[BALLS]) &&
-             is_bound(numbers[NOISE_UNIT]) && is_bound(numbers[CENTRE_NOISE]) &&
+             noise_in_range(numbers, index->factor != NULL) && is_bound(numbers[CENTRE_NOISE]) &&
              is_bound(numbers[NOISE_MOST]);
   if (!fits) return 0;
   *net = (ct_net){.index = index,
                   .frame_size = (int)numbers[FRAME_SIZE],
                   .count = (int)numbers[BALLS],
                   .sound = numbers[SOUND] != 0,
-                  .noise_unit = numbers[NOISE_UNIT],
+                  .noise = {.weights = (ct_weights)numbers[WEIGHTS],
+                            .unit = numbers[UNIT],
+                            .shift = numbers[SHIFT],
+                            .spread = numbers[SPREAD],
+                            .least = numbers[LEAST],
+                            .norm = numbers[NORM]},
                   .gram_step = (int)numbers[GRAM_STEP],
                   .centre_noise = (float)numbers[CENTRE_NOISE],
                   .noise_most = (float)numbers[NOISE_MOST]};

@@ -24,8 +24,15 @@
 /* Rows of V are padded with zeros to ct_residual_stride() doubles, a multiple of this many. */
 #define CT_V_LANES 8
 
+/* The Cholesky factor of K_uu + jitter I. */
+typedef struct {
+  const double *L; /* rank * rank, row-major, zeros above the diagonal */
+  double jitter;
+} ct_factor;
+
 typedef struct {
   const ct_covariance *covariance;
+  const ct_factor *factor; /* that made V; NULL when V is the user's own */
   int n;
   int dim;              /* embedded coordinates */
   int rank;             /* inducing points, columns of V; may be 0 */
@@ -61,6 +68,15 @@ ct_status ct_factor_cholesky(const ct_covariance *covariance, const double *u, i
 ct_status ct_factor_apply(const ct_covariance *covariance, const double *L, const double *u, int m,
                           const double *x, int n, int dim, double *V, double *p, ct_stats *stats,
                           const ct_run *run);
+
+/* A lower bound of the smallest eigenvalue of L L', m rows; 0 when it drowns in rounding. */
+ct_status ct_factor_least(const ct_covariance *covariance, const ct_factor *known, int m,
+                          double *least, const ct_run *run);
+
+/* Kriging weights a = L'^-1 V_i of n rows of V: sum[i] = |a|_1 and root[i] = |a|_2 as computed. Takes
+ * as long as V did. */
+ct_status ct_factor_weights(const ct_covariance *covariance, const ct_factor *known, int m,
+                            const double *V, int n, double *sum, double *root, const ct_run *run);
 
 /* ---- canonical scores ---- */
 

@@ -40,9 +40,12 @@ static void open_rest(const search *s) {
 /* The queries' side: the members that ask are the net's own or the new points. */
 static ct_status place_new_points(const search *s, ct_net *net, ct_members *fresh, double done,
                                   ct_stats *stats, const ct_run *run) {
+  double *noise;
   memset(fresh, 0, sizeof *fresh);
+  CT_NEW(noise, &run->arena, s->queries->points->n);
+  CT_TRY(ct_noise_of_new(&net->noise, s->queries->points, noise, run));
   CT_TRY(ct_members_of_new(fresh, net, s->queries->points, done, stats, run));
-  return ct_members_coordinates(fresh, net, done, 0, stats, run);
+  return ct_members_coordinates(fresh, noise, net, done, 0, stats, run);
 }
 
 static ct_status fill_tables(ct_net *net, ct_members *asking, ct_table_work *work, ct_stats *stats,
@@ -91,11 +94,6 @@ static ct_status search_by_net(search *s, int *used, ct_stats *stats, const ct_r
   stats->seconds[CT_PHASE_SEARCH] += lap(&since, run);
   *used = 2;
   return CT_OK;
-}
-
-/* Whether the bounds of a kept net, made without them, hold for new points too. */
-static int holds_for(const ct_net *kept, const ct_residual *asking) {
-  return !asking || ct_net_noise_unit(kept, asking) <= kept->noise_unit;
 }
 
 /* The same from a net that was kept: only new points have products to pay for. */
@@ -154,7 +152,8 @@ ct_status ct_residual_knn(const ct_residual *index, const ct_residual_queries *q
                           const ct_residual_plan *plan, int *used, int *id, double *dist,
                           ct_stats *stats, const ct_run *run) {
   search s = {index, queries, plan, k, NULL, id, dist};
-  int keeps = plan->method != 1 && plan->kept && holds_for(plan->kept, queries->points);
+  int keeps = plan->method != 1 && plan->kept &&
+              (!queries->points || ct_net_holds_for(plan->kept, queries->points));
   *used = 1;
   if (k < 1) return CT_ERR_DOMAIN;
   if (queries->count < 1) return CT_OK;

@@ -30,30 +30,16 @@
  * Rounding. Nothing below is assumed about alpha, w, M beyond their stored floats: (1) is an
  * identity in them. What is not exact is this, and each part is bounded where it arises:
  *
- *  (a) Measured correlations. Any c of the pair engine or of ct_residual_t() is off by at most E,
- *      ct_pair_error_bound() at the largest |V|^2. So a measured rho_ij is off by at most E
- *      scale_i scale_j =: noise_i noise_j: noise is what limits ill-conditioned data, where p is
- *      1e-6 or less, and it is carried point by point.
+ *  (a) Measured correlations. There are u_i, features of a covariance, such that any correlation of
+ *      the pair engine or of ct_residual_t() is off from <u_i, u_j> by at most noise_i noise_j.
+ *      noise.c proves it for V from our own factor: noise is what limits ill-conditioned data, where
+ *      p is 1e-6 or less, and it is carried point by point.
  *
- *  (b) The process. That u_i exist, that is that the rho_ij are correlations, holds for V from
- *      an exact factor. The rows of V come from a rounded one: L L' = K_uu + jitter + D, and the
- *      row of x solves L V_x = k_x - r_x. With the roundings of Cholesky's method and of
- *      substitution (N. J. Higham, Accuracy and Stability of Numerical Algorithms, theorems 10.3
- *      and 8.5), entry by entry at most (m + 1) u / (1 - (m + 1) u) times |L| |L|' and |L| |V_x|,
- *      u = 2^-53, and with the error e of a covariance, no entry of D or r_x is above about g
- *      k(0), g = (m + 2) u + e, but for the jitter. With the weights a_x = L'^-1 V_x, those of
- *      kriging from the inducing points, the product of two rows is off from that of exact solves
- *      with this L by a_x . r_y + r_x . a_y and, of second order, r_x . (L L')^-1 r_y. So its
- *      error is about g k(0) (|a_x|_1 + |a_y|_1) at most, and where jitter + D is not positive, D
- *      adds a_x' D a_y, at most g k(0) |a_x|_1 |a_y|_1: it is not the condition of L that matters,
- *      but how large the weights are. A search does not see the weights, and to find them would
- *      take as long as V. So this is the one quantity here that is modelled and not bounded, by
- *      ten times the largest error that was measured (net_build.c, which compares the model with
- *      the weights, too); it is part of E, and E is doubled. V of other origin may belong to no
- *      process at all; then (1) still holds but norms mean nothing. So every member's |e_x|^2 is
- *      computed as |u|^2 - 2 alpha . rho + alpha' G alpha in doubles, and |u|^2 = (k(0) - |V|^2) /
- *      p: if one is below 0, or |u|^2 above 1, by more than noise, the net counts as unsound and
- *      the scan, which assumes nothing, answers instead.
+ *  (b) V of the user's own may belong to no process. Then (1) still holds but norms mean nothing. So
+ *      every member's |e_x|^2 is computed as |u|^2 - 2 alpha . rho + alpha' G alpha in doubles, and
+ *      |u|^2 = (k(0) - |V|^2) / p: if one is below 0, or |u|^2 above 1, by more than noise, or if
+ *      noise is infinite, the net counts as unsound and the scan, which assumes nothing, answers
+ *      instead.
  *
  *  (c) Norms. |e_x|^2 from measured rho_ij is off by at most (noise_x + sum |alpha_k|
  *      noise_{A_k})^2, as for any quadratic form with such errors; r_x includes it, and 1.2e-7

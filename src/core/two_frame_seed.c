@@ -176,8 +176,9 @@ static float seed_lane(const ct_two_frame *search, ct_searcher *s, ct_ask *ask, 
                        float guess) {
   int candidates = sizes_of_lane(search, s, ask, lane, count);
   float kth = candidates >= search->k ? kth_size(s, count, search->k, guess) : 0;
-  double own = search->net->noise_unit * ask->asker.of->scale[ask->asker.position], least = 2;
-  float sieve = kth * (1 - 1e-6f) - 2 * (float)(own * s->near_noise);
+  double own = ask->asker.of->scale[ask->asker.position], least = 2;
+  double error = ct_pair_error_bound(&search->net->pairs, ask->norm * search->net->noise.norm);
+  float sieve = kth * (1 - 1e-6f) - 2 * (float)(error * own * s->near_scale);
   int kept = 0;
   for (int i = 0; i < count; i++) {
     if (s->near_size[i] < sieve || s->near_size[i] < 0) continue;
@@ -209,13 +210,13 @@ static int gather_near(const ct_two_frame *search, ct_searcher *s, int first, co
   return count;
 }
 
-static void largest_near_noise(const ct_two_frame *search, ct_searcher *s, int count) {
+static void largest_near_scale(const ct_two_frame *search, ct_searcher *s, int count) {
   double largest = 0;
   for (int i = 0; i < count; i++) {
     double scale = search->net->index->scale[s->near_position[i]];
     largest = scale > largest ? scale : largest;
   }
-  s->near_noise = largest * search->net->noise_unit;
+  s->near_scale = largest;
 }
 
 static void mark_own(const ct_two_frame *search, ct_searcher *s, const ct_ask_group *group,
@@ -234,7 +235,7 @@ static void seed_panel(const ct_two_frame *search, ct_searcher *s, int first, co
     measure_alone(search, s, s->ask + first_ask, count);
   else
     measure_near(search, s, first_ask, lanes, count);
-  largest_near_noise(search, s, count);
+  largest_near_scale(search, s, count);
   for (int l = 0; l < lanes; l++) {
     int g = group_of[first_ask + l];
     if (g != marked) mark_own(search, s, search->group + first + g, wanted[g]);

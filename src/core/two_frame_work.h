@@ -72,7 +72,7 @@ typedef struct ct_searcher {
   int *near_position; /* the points that a panel meets, and their balls */
   int *near_ball;
   int near_cap;      /* points that one group may add */
-  double near_noise; /* the largest of their noises */
+  double near_scale; /* the largest of their scales */
   double *near_c;    /* CT_PANEL for each */
   double *near_row;  /* c of one query */
   float *near_size;  /* |rho| of one query's near points */

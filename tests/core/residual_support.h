@@ -19,8 +19,10 @@ typedef struct {
   double *V;
   double *p;
   double *scale;
+  double *L;
   int *row;
   int *position;
+  ct_factor factor;
   ct_residual residual;
 } test_residual;
 
@@ -34,6 +36,7 @@ static inline void test_residual_free(test_residual *r) {
   free(r->V);
   free(r->p);
   free(r->scale);
+  free(r->L);
   free(r->row);
   free(r->position);
 }
@@ -53,19 +56,31 @@ static inline void test_residual_new(test_residual *r, ct_covariance_kind kind, 
   r->V = test_new((size_t)n * (size_t)ct_residual_stride(rank) * sizeof *r->V);
   r->p = test_new((size_t)n * sizeof *r->p);
   r->scale = test_new((size_t)n * sizeof *r->scale);
+  r->L = test_new((size_t)rank * (size_t)rank * sizeof *r->L);
   r->row = test_new((size_t)n * sizeof *r->row);
   r->position = test_new((size_t)n * sizeof *r->position);
 }
 
-/* Positions in the order of rows given by row[]; V and p from rank inducing points u. */
+/* Positions in the order of rows given by row[]; V and p from rank inducing points u and their factor,
+ * which is copied. */
 static inline ct_status test_residual_factor(test_residual *r, const double *u, const double *L,
-                                             const ct_run *run) {
+                                             double jitter, const ct_run *run) {
   ct_stats stats = {0};
   for (int i = 0; i < r->n; i++) r->position[r->row[i]] = i;
-  ct_residual residual = {&r->covariance, r->n, r->dim, r->rank,  ct_residual_stride(r->rank),
-                          r->x,           r->V, r->p,   r->scale, r->row,
-                          r->position};
-  r->residual = residual;
+  if (r->rank > 0) memcpy(r->L, L, (size_t)r->rank * (size_t)r->rank * sizeof *L);
+  r->factor = (ct_factor){r->L, jitter};
+  r->residual = (ct_residual){.covariance = &r->covariance,
+                              .factor = r->rank > 0 ? &r->factor : NULL,
+                              .n = r->n,
+                              .dim = r->dim,
+                              .rank = r->rank,
+                              .stride = ct_residual_stride(r->rank),
+                              .x = r->x,
+                              .V = r->V,
+                              .p = r->p,
+                              .scale = r->scale,
+                              .row = r->row,
+                              .position = r->position};
   if (r->rank > 0) {
     CT_TRY(ct_factor_apply(&r->covariance, L, u, r->rank, r->x, r->n, r->dim, r->V, r->p, &stats,
                            run));

@@ -30,7 +30,7 @@ static ct_status make_points(test_residual *r, int which, data_kind kind, int n,
   }
   size_t inducing = (size_t)(rank > 0 ? rank : 1);
   double *u = test_new(inducing * (size_t)dim * sizeof *u),
-         *L = test_new(inducing * inducing * sizeof *L), used;
+         *L = test_new(inducing * inducing * sizeof *L), used = 0;
   for (int j = 0; j < rank; j++)
     for (int c = 0; c < dim; c++)
       u[j * dim + c] =
@@ -40,7 +40,7 @@ static ct_status make_points(test_residual *r, int which, data_kind kind, int n,
   ct_status status = CT_OK;
   if (rank > 0)
     status = ct_factor_cholesky(&r->covariance, u, rank, dim, -1, L, &used, pair, &stats, run);
-  if (status == CT_OK) status = test_residual_factor(r, u, L, run);
+  if (status == CT_OK) status = test_residual_factor(r, u, L, used, run);
   free(u), free(L);
   return status;
 }
@@ -225,7 +225,7 @@ static void test_near_one(void) {
   int pair[2];
   ct_stats stats = {0};
   CHECK(ct_factor_cholesky(&r.covariance, u, 1, 1, 0, L, &used, pair, &stats, &run) == CT_OK);
-  CHECK(test_residual_factor(&r, u, L, &run) == CT_OK);
+  CHECK(test_residual_factor(&r, u, L, used, &run) == CT_OK);
   CHECK(check_scores(&r.residual, &r.residual, t, b) <= 1);
   check_bits(&r.residual, t, b);
   test_residual_free(&r);

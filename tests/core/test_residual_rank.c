@@ -23,13 +23,13 @@ static void make_points(test_residual *r, int which, int n, int rank, int coarse
     r->x[i] = coarse ? test_below(&random, 6) * 0.3 : 4 * test_uniform(&random);
   double *u = test_new((size_t)(rank + 1) * 2 * sizeof *u),
          *L = test_new((size_t)(rank * rank + 1) * sizeof *L);
-  double used;
+  double used = 0;
   int pair[2];
   ct_stats stats = {0};
   for (int j = 0; j < 2 * rank; j++) u[j] = coarse ? r->x[j % (2 * n)] : 4 * test_uniform(&random);
   if (rank)
     CHECK(ct_factor_cholesky(&r->covariance, u, rank, 2, -1, L, &used, pair, &stats, run) == CT_OK);
-  CHECK(test_residual_factor(r, u, L, run) == CT_OK);
+  CHECK(test_residual_factor(r, u, L, used, run) == CT_OK);
   free(u), free(L);
 }
 

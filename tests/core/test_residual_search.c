@@ -58,7 +58,7 @@ static ct_status order_points(test_residual *r, const ct_run *run) {
 static int make(const test_case *c, test_residual *index, test_residual *fresh, test_random *random,
                 const ct_run *run) {
   int rank = c->rank, new_points = 20, pair[2];
-  double jitter_used;
+  double jitter_used = 0;
   ct_stats stats = {0};
   test_residual_new(index, c->kind, c->n, c->dim, rank);
   test_residual_new(fresh, c->kind, new_points, c->dim, rank);
@@ -78,8 +78,8 @@ static int make(const test_case *c, test_residual *index, test_residual *fresh, 
     status =
         ct_factor_cholesky(&index->covariance, u, rank, c->dim, 1e-6 * index->covariance.variance,
                            L, &jitter_used, pair, &stats, run);
-  if (status == CT_OK) status = test_residual_factor(index, u, L, run);
-  if (status == CT_OK) status = test_residual_factor(fresh, u, L, run);
+  if (status == CT_OK) status = test_residual_factor(index, u, L, jitter_used, run);
+  if (status == CT_OK) status = test_residual_factor(fresh, u, L, jitter_used, run);
   free(u);
   free(L);
   return CHECK(status == CT_OK);
