@@ -16,10 +16,11 @@
  * once.
  *
  * Cost, in pairs of n a query: one product each, and little more than k scores. Masses of duplicates
- * that tie for the last place cost one score for each run of them. Only different points that
- * rounding cannot tell apart must be scored one by one, on top of their products: crumbs of 1e-7
- * around four places, with a covariance so smooth that p is 1e-8, cost 1.25 to 1.5, and no data can
- * cost more than 2. */
+ * that tie for the last place cost one score for each run of them. Different points that rounding
+ * cannot tell apart (crumbs of 1e-7 around a few places, with a covariance so smooth that p is 1e-8)
+ * must be scored one by one: a block that notices so scores all candidates that are still to come, and
+ * measures none of them. So no data cost more than CT_BLURRED, and the full lists that made it notice,
+ * on top of n. */
 
 #include "canonical.h"
 
@@ -36,8 +37,12 @@
 #define CT_BLOCK_PANELS 7
 #define CT_BLOCK_BYTES 720000
 
-/* k above this share of the candidates: score everything. */
-#define CT_DIRECT_SHARE 16
+/* k above this share of the candidates: score everything. A full list, 2 k + 64, is then at most a
+ * tenth of them. */
+#define CT_DIRECT_SHARE 24
+
+/* When scores of full lists exceed this share of a block's pairs, rounding blurs its candidates. */
+#define CT_BLURRED 0.02
 
 /* Seconds between polls. */
 #define CT_SCAN_ROUND 0.06
@@ -67,7 +72,9 @@ typedef struct {
   int count;
   int start;  /* the place in the order of candidates where it starts, and */
   int length; /* how many there are */
+  int blurred; /* all its candidates are scored from now on */
   double products;
+  double scored_before; /* evaluations when it started */
   ct_panel panel[CT_BLOCK_PANELS];
   ct_asker asker[CT_BLOCK_PANELS * CT_PANEL];
   double norm[CT_BLOCK_PANELS * CT_PANEL];
@@ -123,6 +130,8 @@ static void start_block(block *b, const scan *s, int which) {
   b->count = left < width ? left : width;
   b->start = 0;
   b->length = 0;
+  b->blurred = 0;
+  b->scored_before = b->scorer.evaluations;
   for (int lane = 0; lane < width; lane++) {
     b->threshold[lane] = INFINITY;
     b->error[lane] = 0;
@@ -191,6 +200,32 @@ static void meet_rows(block *b, const scan *s, const int *position, int count) {
   b->products += (double)count * b->count;
 }
 
+static void offer_scored(block *b, const scan *s, int lane, int x, double t) {
+  const ct_asker *asker = b->asker + lane;
+  int row = s->index->row[x];
+  ct_candidate candidate = {1 - t - CT_T_ROUNDING, 1 - t + CT_T_ROUNDING, sqrt(t), x, 0};
+  if (row == asker->row || row >= asker->limit || t >= 1) return;
+  if (candidate.high < b->list[lane].least) return;
+  ct_shortlist_add(b->list + lane, &candidate, asker, &b->scorer);
+}
+
+/* The same as meet_rows() without the pair engine. */
+static void score_rows(block *b, const scan *s, const int *position, int count) {
+  double t[CT_TILE_ROWS];
+  for (int lane = 0; lane < b->count; lane++) {
+    const ct_asker *asker = b->asker + lane;
+    ct_residual_t(asker->of, asker->position, s->index, position, count, t, b->scorer.work,
+                  b->scorer.simd);
+    for (int i = 0; i < count; i++) offer_scored(b, s, lane, position[i], t[i]);
+  }
+  b->scorer.evaluations += (double)count * b->count;
+}
+
+static int is_blurred(const block *b) {
+  double pairs = (double)b->count * b->length;
+  return b->scorer.evaluations - b->scored_before > CT_BLURRED * pairs;
+}
+
 /* The block's candidates from .. to in its own order. */
 static void meet_candidates(block *b, const scan *s, int from, int to) {
   int n = s->index->n;
@@ -206,7 +241,11 @@ static void meet_candidates(block *b, const scan *s, int from, int to) {
         position[u] = place < n ? place : place - n;
       }
     }
-    meet_rows(b, s, position, count);
+    if (b->blurred)
+      score_rows(b, s, position, count);
+    else
+      meet_rows(b, s, position, count);
+    b->blurred |= is_blurred(b);
   }
 }
 
@@ -219,7 +258,7 @@ static void finish_block(block *b, const scan *s) {
 }
 
 static ct_status new_block(block *b, const scan *s, const ct_run *run) {
-  int width = s->panels * CT_PANEL, capacity = 3 * s->k + 128;
+  int width = s->panels * CT_PANEL, capacity = 2 * s->k + 64;
   memset(b, 0, sizeof *b);
   for (int p = 0; p < s->panels; p++)
     CT_TRY(ct_panel_new(b->panel + p, s->pairs.rank, s->pairs.dim, &run->arena));

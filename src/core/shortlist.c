@@ -124,10 +124,8 @@ static void score_where(ct_shortlist *list, double below, const ct_asker *asker,
     }
     double t = scorer->t[u++];
     entry->dist = sqrt(t);
-    /* distances that differ by less than the rounding of the root count as equal: bounds must not
-     * separate them */
-    entry->high = 1 - t + 1e-15;
-    entry->low = 1 - t - 1e-15;
+    entry->high = 1 - t + CT_T_ROUNDING;
+    entry->low = 1 - t - CT_T_ROUNDING;
   }
 }
 

@@ -12,6 +12,10 @@
  * distance 1, and need no list (ct_shortlist_write fills up with them by row). */
 #define CT_RHO_NULL 0x1p-54
 
+/* Distances that differ by less than the rounding of the root count as equal: bounds must not separate
+ * them. So a candidate whose t is known has 1 - t and this much less, and more, for bounds. */
+#define CT_T_ROUNDING 1e-15
+
 typedef struct {
   double low;
   double high;

@@ -4,7 +4,7 @@
 #include "kd_order.h"
 #include "residual_support.h"
 
-typedef enum { NORMAL, GRID, SOME_DUPLICATES, FEW_PLACES, SHORT_RANGE, LONG_RANGE, LAYOUTS } layout;
+typedef enum { NORMAL, GRID, SOME_DUPLICATES, FEW_PLACES, SHORT_RANGE, LONG_RANGE, CRUMBS, LAYOUTS } layout;
 
 typedef struct {
   ct_covariance_kind kind;
@@ -22,6 +22,8 @@ static double coordinate(layout points, test_random *random) {
       return 60 * sum;
     case LONG_RANGE:
       return 1e-3 * sum;
+    case CRUMBS:
+      return 0.5 * test_below(random, 2) + 1e-7 * sum;
     default:
       return sum;
   }
@@ -247,7 +249,7 @@ static void interruptions(int method, test_random *random) {
 
 int main(void) {
   test_random random = {20240501};
-  for (int i = 0; i < 168; i++) random_case(i, &random);
+  for (int i = 0; i < 196; i++) random_case(i, &random);
   interruptions(1, &random);
   interruptions(2, &random);
   printf("two-frame search: %d of %d\n", taken, twice);
