@@ -135,7 +135,47 @@ SEXP ffi_explained(SEXP cov, SEXP p) {
 
 /* ---- a net kept with the index: list(numbers, and its arrays as raw vectors by name) ---- */
 
-static SEXP net_to_list(ct_net *net) {
+/* Large blocks of the core's memory are raw vectors, so that those which hold an array of the net can
+ * stay as they are: a copy of all would double the memory that an index takes while it is made. */
+typedef struct {
+  SEXP blocks; /* pairlist */
+  PROTECT_INDEX at;
+} block_arena;
+
+#define BLOCK_BYTES ((size_t)1 << 16)
+
+static void *new_block(void *owner, size_t bytes) {
+  block_arena *arena = owner;
+  if (bytes < BLOCK_BYTES) return R_alloc(bytes, 1);
+  SEXP block = PROTECT(Rf_allocVector(RAWSXP, (R_xlen_t)bytes));
+  REPROTECT(arena->blocks = Rf_cons(block, arena->blocks), arena->at);
+  UNPROTECT(1);
+  ffi_expect_use(RAW(block), bytes);
+  return RAW(block);
+}
+
+/* Whether a vector is one of bytes, or the block that ct_arena_get() got for so many. */
+static int holds(SEXP raw, size_t bytes) {
+  size_t length = (size_t)Rf_xlength(raw);
+  return length == bytes || length == bytes + CT_ALIGNMENT;
+}
+
+/* bytes at memory as a raw vector: the block that holds them, moved to its start, or a copy. */
+static SEXP raw_of(const block_arena *arena, const char *memory, size_t bytes) {
+  for (SEXP at = arena->blocks; at != R_NilValue; at = CDR(at)) {
+    SEXP block = CAR(at);
+    const char *start = (const char *)RAW(block);
+    if (memory < start || memory >= start + Rf_xlength(block) || !holds(block, bytes)) continue;
+    memmove(RAW(block), memory, bytes);
+    memset(RAW(block) + bytes, 0, (size_t)Rf_xlength(block) - bytes);
+    return block;
+  }
+  SEXP copy = Rf_allocVector(RAWSXP, (R_xlen_t)bytes);
+  memcpy(RAW(copy), memory, bytes);
+  return copy;
+}
+
+static SEXP net_to_list(ct_net *net, const block_arena *arena) {
   ct_net_array arrays[CT_NET_ARRAYS];
   ct_net_arrays(net, arrays);
   SEXP list = PROTECT(Rf_allocVector(VECSXP, CT_NET_ARRAYS + 1));
@@ -145,8 +185,7 @@ static SEXP net_to_list(ct_net *net) {
   ct_net_numbers(net, REAL(VECTOR_ELT(list, 0)));
   for (int i = 0; i < CT_NET_ARRAYS; i++) {
     SET_STRING_ELT(names, i + 1, Rf_mkChar(arrays[i].name));
-    SET_VECTOR_ELT(list, i + 1, Rf_allocVector(RAWSXP, (R_xlen_t)arrays[i].bytes));
-    memcpy(RAW(VECTOR_ELT(list, i + 1)), *arrays[i].data, arrays[i].bytes);
+    SET_VECTOR_ELT(list, i + 1, raw_of(arena, *arrays[i].data, arrays[i].bytes));
   }
   Rf_setAttrib(list, R_NamesSymbol, names);
   UNPROTECT(2);
@@ -164,7 +203,7 @@ const ct_net *ffi_net_view(SEXP list, const ct_residual *index, const ct_run *ru
   ct_net_arrays(net, arrays);
   for (int i = 0; i < CT_NET_ARRAYS; i++) {
     SEXP raw = ffi_list_get(list, arrays[i].name);
-    if (TYPEOF(raw) != RAWSXP || (size_t)Rf_xlength(raw) != arrays[i].bytes) ffi_raise(CT_ERR_INDEX);
+    if (TYPEOF(raw) != RAWSXP || !holds(raw, arrays[i].bytes)) ffi_raise(CT_ERR_INDEX);
     *arrays[i].data = RAW(raw);
   }
   char *seen = ct_arena_get(&run->arena, (size_t)index->n, 1);
@@ -185,7 +224,10 @@ SEXP ffi_net(SEXP index, SEXP bytes, SEXP forced, SEXP run) {
   ct_residual_plan plan;
   ct_net net;
   ct_stats stats = {0};
+  block_arena blocks = {.blocks = R_NilValue};
   int built = 0;
+  PROTECT_WITH_INDEX(blocks.blocks, &blocks.at);
+  state.run.arena = (ct_arena){new_block, &blocks};
   ct_residual_plan_default(&plan);
   plan.net_bytes = Rf_asReal(bytes);
   if (Rf_asLogical(forced) == TRUE) plan.method = 2;
@@ -193,8 +235,8 @@ SEXP ffi_net(SEXP index, SEXP bytes, SEXP forced, SEXP run) {
   ffi_run_finish(&state);
   const char *names[] = {"net", "stats", ""};
   SEXP answer = PROTECT(Rf_mkNamed(VECSXP, names));
-  if (built) SET_VECTOR_ELT(answer, 0, net_to_list(&net));
+  if (built) SET_VECTOR_ELT(answer, 0, net_to_list(&net, &blocks));
   SET_VECTOR_ELT(answer, 1, ffi_stats(&stats, &state.run));
-  UNPROTECT(2);
+  UNPROTECT(3);
   return answer;
 }

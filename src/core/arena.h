@@ -12,8 +12,11 @@ typedef struct {
   void *owner;
 } ct_arena;
 
-/* count items of size bytes each, aligned to 64 bytes, contents undefined; NULL without memory or
- * when the product overflows. */
+/* One cache line, and the widest vector register. */
+#define CT_ALIGNMENT 64
+
+/* count items of size bytes each, at a multiple of CT_ALIGNMENT, contents undefined; NULL without memory
+ * or when the product overflows. alloc is asked for CT_ALIGNMENT bytes more than the items take. */
 void *ct_arena_get(const ct_arena *arena, size_t count, size_t size);
 
 /* CT_NEW(p, arena, count): points p at count items of its own type, or returns CT_ERR_MEMORY. */

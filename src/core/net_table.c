@@ -145,7 +145,7 @@ ct_status ct_table_new(ct_table_work **work, const ct_net *net, const ct_run *ru
 static ct_status new_table(ct_table_work *task, double done, const ct_run *run) {
   ct_members *members = task->members;
   size_t balls = (size_t)task->net->count;
-  CT_NEW(members->table, &run->arena, members->padded[balls] * balls + CT_PANEL);
+  CT_NEW(members->table, &run->arena, members->padded[balls] * balls);
   return ct_rounds_run(clear_padding, task, task->net->count, 16, done, 0, run);
 }
 
