@@ -1,32 +1,32 @@
 /* The noise of measured correlations.
  *
- * The two-frame search needs vectors u_i, a process, from whose <u_i, u_j> measured correlations are
- * not far. V was made by rounded arithmetic, so K - V V' is a covariance only nearly. Here is how
- * nearly. u = 2^-53; m inducing points; e k(0): error of a covariance; gamma = (m + 2) u.
+ * The two-frame search needs vectors u_i, a process, from whose <u_i, u_j> measured correlations
+ * are not far. V was made by rounded arithmetic, so K - V V' is a covariance only nearly. Here is
+ * how nearly. u = 2^-53; m inducing points; e k(0): error of a covariance; gamma = (m + 2) u.
  *
- * The factor. By the rounding analysis of Cholesky's method (N. J. Higham, Accuracy and Stability of
- * Numerical Algorithms, theorem 10.3) the computed L has L L' = K_uu + jitter I + D =: B exactly,
- * and since |L_i|^2 = B_ii, no entry of D is above gamma (k(0) + jitter) + e k(0), so |D| is at most
- * m times that. A row of V solves L V_x = k_x - r_x (theorem 8.5), no entry of r_x above
+ * The factor. By the rounding analysis of Cholesky's method (N. J. Higham, Accuracy and Stability
+ * of Numerical Algorithms, theorem 10.3) the computed L has L L' = K_uu + jitter I + D =: B
+ * exactly, and since |L_i|^2 = B_ii, no entry of D is above gamma (k(0) + jitter) + e k(0), so |D|
+ * is at most m times that. A row of V solves L V_x = k_x - r_x (theorem 8.5), no entry of r_x above
  * R = gamma sqrt(k(0) + jitter) |V_x| + e k(0).
  *
  * The process. Let delta >= 0 be such that jitter I + D + delta I is positive semidefinite: 0 where
- * jitter exceeds the bound on |D|, else what is missing. Then B + delta I is K_uu and a covariance of
- * noise, and c*_xy = k(x, y) - k_x' (B + delta I)^-1 k_y is what is left of k after observing the
- * inducing points with that noise: a covariance. The u_i are its features over sqrt(p_i). With exact
- * solves V' = L^-1 k_x, V'_x . V'_y differs from the part taken off k by delta a'_x (I + delta
- * B^-1)^-1 a'_y, a' = B^-1 k_x: at most delta |a'_x|_2 |a'_y|_2. And V differs from V' by L^-1 r, so
- * with a_x = L'^-1 V_x the product V_x . V_y is off from V'_x . V'_y by
+ * jitter exceeds the bound on |D|, else what is missing. Then B + delta I is K_uu and a covariance
+ * of noise, and c*_xy = k(x, y) - k_x' (B + delta I)^-1 k_y is what is left of k after observing
+ * the inducing points with that noise: a covariance. The u_i are its features over sqrt(p_i). With
+ * exact solves V' = L^-1 k_x, V'_x . V'_y differs from the part taken off k by delta a'_x (I +
+ * delta B^-1)^-1 a'_y, a' = B^-1 k_x: at most delta |a'_x|_2 |a'_y|_2. And V differs from V' by
+ * L^-1 r, so with a_x = L'^-1 V_x the product V_x . V_y is off from V'_x . V'_y by
  *
  *   a_x . r_y + r_x . a_y + (L^-1 r_x) . (L^-1 r_y),
  *
- * at most R (|a_x|_1 + |a_y|_1) + m R^2 / least, least <= the smallest eigenvalue of B. It is not the
- * condition of L that matters, but how large the weights are. Beside this stands E, the error of the
- * pair engine for given V (ct_pair_error_bound).
+ * at most R (|a_x|_1 + |a_y|_1) + m R^2 / least, least <= the smallest eigenvalue of B. It is not
+ * the condition of L that matters, but how large the weights are. Beside this stands E, the error
+ * of the pair engine for given V (ct_pair_error_bound).
  *
- * As a product. For any spread s > 0, |a_x| + |a_y| <= (s + |a_x|) (s + |a_y|) / s, and constants are
- * at most that times (s + ..) (s + ..) / s^2. So with unit^2 = R / s + (E + m R^2 / least) / s^2 and
- * Cauchy-Schwarz for the two terms,
+ * As a product. For any spread s > 0, |a_x| + |a_y| <= (s + |a_x|) (s + |a_y|) / s, and constants
+ * are at most that times (s + ..) (s + ..) / s^2. So with unit^2 = R / s + (E + m R^2 / least) /
+ * s^2 and Cauchy-Schwarz for the two terms,
  *
  *   noise_x = scale_x sqrt(unit^2 (s + |a_x|_1)^2 + delta |a'_x|_2^2).
  *
@@ -34,22 +34,24 @@
  *
  * The weights, three ways:
  *
- *  - Where jitter exceeds the bound on |D| by J > 0: k(x, x) - |V'_x|^2 is the squared distance of x
- *    from sum a'_i u_i in the space of the kernel, plus a' (jitter I + D) a' >= J |a'|^2. A point of
- *    small residual variance has small weights, at no cost: with b = |a_x|_2 and own = k(0) - |V_x|^2,
- *    J (b - sqrt(m) R / J)^2 <= own + 2 sqrt(m) R b, so b <= (2 sqrt(m) R + sqrt(4 m R^2 + J own)) /
- *    J. And |a|_1 <= sqrt(m) |a|_2. Exactly here, with smooth covariances, noise matters.
- *  - Else |a|_2 <= |V| / sqrt(least), least from the inverse of L, once. Enough for rough covariances.
- *  - Else solved point by point, and the rounding of these solves added: the computed a is off by at
- *    most gamma |L|_F / sqrt(least) relative to its norm.
+ *  - Where jitter exceeds the bound on |D| by J > 0: k(x, x) - |V'_x|^2 is the squared distance of
+ *    x from sum a'_i u_i in the space of the kernel, plus a' (jitter I + D) a' >= J |a'|^2. A point
+ *    of small residual variance has small weights, at no cost: with b = |a_x|_2 and own = k(0) -
+ *    |V_x|^2, J (b - sqrt(m) R / J)^2 <= own + 2 sqrt(m) R b, so
+ *    b <= (2 sqrt(m) R + sqrt(4 m R^2 + J own)) / J. And |a|_1 <= sqrt(m) |a|_2. Exactly here, with
+ *    smooth covariances, noise matters.
+ *  - Else |a|_2 <= |V| / sqrt(least), least from the inverse of L, once. Enough for rough
+ *    covariances.
+ *  - Else solved point by point, and the rounding of these solves added: the computed a is off by
+ *    at most gamma |L|_F / sqrt(least) relative to its norm.
  *
  * a' differs from a by B^-1 r, at most sqrt(m) R / least.
  *
  * A V of the user's own may belong to no process at all, and no arithmetic on single points could
  * tell. That K - V V' is a covariance up to the rounding of ordinary solves is then the user's word
- * (the man page asks for it); the error granted to it is modelled: OWN_UNITS eps over the root of the
- * smallest p / k(0), ten times the largest error that was measured against long double (1e5 pairs,
- * jitter 0 to 1e-6, 30 to 500 inducing points, 1 to 5 columns). */
+ * (the man page asks for it); the error granted to it is modelled: OWN_UNITS eps over the root of
+ * the smallest p / k(0), ten times the largest error that was measured against long double (1e5
+ * pairs, jitter 0 to 1e-6, 30 to 500 inducing points, 1 to 5 columns). */
 
 #include "noise.h"
 
@@ -62,7 +64,8 @@
 /* For the roundings of the few operations here. */
 #define UP (1 + 1e-6)
 
-/* Squared noise that bounds hardly notice: the step of the table is 3e-5, its lengths of alpha more. */
+/* Squared noise that bounds hardly notice: the step of the table is 3e-5, its lengths of alpha
+ * more. */
 #define CLEAR 1e-5
 
 /* ---- the factor's errors ---- */
@@ -126,9 +129,8 @@ static ct_status weigh(const ct_noise *noise, const ct_residual *points, const d
     if (noise->weights == CT_WEIGHTS_SOLVED) {
       correct_solved(noise, points, of, i);
     } else {
-      of->root[i] = noise->weights == CT_WEIGHTS_VARIANCE
-                        ? root_by_variance(noise, points, norm[i])
-                        : noise->norm / sqrt(noise->least);
+      of->root[i] = noise->weights == CT_WEIGHTS_VARIANCE ? root_by_variance(noise, points, norm[i])
+                                                          : noise->norm / sqrt(noise->least);
       of->sum[i] = sqrt(m) * of->root[i];
     }
     of->root[i] += sqrt(m) * row_error(points, noise->norm) / noise->least;
@@ -154,8 +156,8 @@ static double geometric_mean(const ct_residual *points, const double *value) {
 static void set_unit(ct_noise *noise, const ct_pairs *pairs) {
   const ct_residual *index = pairs->index;
   double R = row_error(index, noise->norm), s = noise->spread;
-  double constant = ct_pair_error_bound(pairs, noise->norm * noise->norm) +
-                    index->rank * R * R / noise->least;
+  double constant =
+      ct_pair_error_bound(pairs, noise->norm * noise->norm) + index->rank * R * R / noise->least;
   noise->unit = sqrt((R / s + constant / (s * s)) * UP);
 }
 

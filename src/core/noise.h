@@ -24,9 +24,9 @@ typedef struct {
   double norm;  /* a bound on |V| of all points it holds for */
 } ct_noise;
 
-/* Noise of every position of the index. pairs: of the index; norm: |V| of the positions; largest: at
- * least those, and the |V| of the new points that will ask. An infinite noise says that nothing can
- * be proved. */
+/* Noise of every position of the index. pairs: of the index; norm: |V| of the positions; largest:
+ * at least those, and the |V| of the new points that will ask. An infinite noise says that nothing
+ * can be proved. */
 ct_status ct_noise_of_index(ct_noise *noise, const ct_pairs *pairs, const double *norm,
                             double largest, double *out, const ct_run *run);
 

@@ -14,8 +14,8 @@
 typedef struct {
   int which, rank, dim;
   double side, jitter;
-  ct_weights weights;  /* that must be chosen */
-  double tight;        /* the bound on |a|_1 exceeds the truth at most so many times, at the median */
+  ct_weights weights; /* that must be chosen */
+  double tight; /* the bound on |a|_1 exceeds the truth at most so many times, at the median */
 } problem;
 
 static ct_status make(test_residual *r, double *u, const problem *c, const ct_run *run) {
@@ -93,8 +93,8 @@ static void check_weights(const test_residual *r, const ct_noise *noise, const d
     printf("weights of %d points bounded %g times too high\n", count, ratio[count / 2]);
 }
 
-/* Every pair, measured two ways, is as far from the process as its noise says, or nearer. The noise may
- * not be so large that this says nothing: a few thousand times the largest error. */
+/* Every pair, measured two ways, is as far from the process as its noise says, or nearer. The noise
+ * may not be so large that this says nothing: a few thousand times the largest error. */
 static void check_pairs(const test_residual *r, const ct_pairs *pairs, const double *own,
                         const exact *e) {
   int m = r->rank, position[N];
@@ -134,7 +134,8 @@ static void test_process(const problem *c) {
     ct_pairs_init(&pairs, &r.residual, run.simd);
     for (int i = 0; i < N; i++) norm[i] = ct_residual_norm(&r.residual, i);
     CHECK(ct_noise_of_index(&noise, &pairs, norm, largest, own, &run) == CT_OK);
-    if (!CHECK(noise.weights == c->weights)) printf("weights %d, not %d\n", noise.weights, c->weights);
+    if (!CHECK(noise.weights == c->weights))
+      printf("weights %d, not %d\n", noise.weights, c->weights);
     factor_exactly(&e, &r, u, r.factor.jitter + noise.shift);
     check_pairs(&r, &pairs, own, &e);
     check_weights(&r, &noise, own, &e, c->tight);
@@ -147,7 +148,8 @@ static void test_process(const problem *c) {
   free(u), free(e.L), free(e.V);
 }
 
-/* The smallest eigenvalue of a factor whose squares are known, and of one that is lost in rounding. */
+/* The smallest eigenvalue of a factor whose squares are known, and of one that is lost in rounding.
+ */
 static void test_least(void) {
   double L[9] = {2, 0, 0, 0, 1, 0, 0, 0, 1e-3}, least;
   test_host host;
