@@ -208,8 +208,7 @@ residual_fault <- function(tree, n) {
 
 covariance_fits <- function(cov, columns) {
   scalar <- function(x, least) is.double(x) && length(x) == 1 && is.finite(x) && x >= least
-  kinds <- c("exponential", "gaussian", "matern32", "matern52", "matern72", "matern", "powered", "wendland")
-  inherits(cov, "covertree_covariance") && is.character(cov$kind) && length(cov$kind) == 1 && cov$kind %in% kinds &&
+  inherits(cov, "covertree_covariance") && is.character(cov$kind) && length(cov$kind) == 1 && cov$kind %in% .Call(C_ffi_covariance_kinds) &&
     is.double(cov$lengthscale) && length(cov$lengthscale) == columns - isTRUE(cov$lonlat) &&
     all(is.finite(cov$lengthscale) & cov$lengthscale > 0) && scalar(cov$variance, 1e-100) && scalar(cov$nugget, 0) &&
     is_flag(cov$lonlat) && (is.null(cov$shape) || scalar(cov$shape, 0) && cov$shape <= 100)

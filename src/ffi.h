@@ -22,6 +22,7 @@ SEXP ffi_distance(SEXP index, SEXP row, SEXP rows, SEXP run);
 SEXP ffi_block_order(SEXP x, SEXP metric, SEXP run);
 SEXP ffi_covariance(SEXP cov, SEXP a, SEXP b);
 SEXP ffi_covariance_check(SEXP x, SEXP cov);
+SEXP ffi_covariance_kinds(void);
 SEXP ffi_embed(SEXP x, SEXP cov);
 SEXP ffi_factor(SEXP cov, SEXP u, SEXP jitter, SEXP run);
 SEXP ffi_factor_apply(SEXP cov, SEXP L, SEXP u, SEXP x, SEXP order, SEXP run);

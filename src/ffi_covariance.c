@@ -7,12 +7,22 @@
 /* exp(s) K_nu(s) with the caller's work array: bessel_k() allocates its own and may not run in threads. */
 static double bessel_k_scaled(double s, double nu, double *work) { return bessel_k_ex(s, nu, 2, work); }
 
+/* In the order of ct_covariance_kind. */
+static const char *const kind_names[] = {"exponential", "gaussian", "matern32", "matern52", "matern72",
+                                         "matern",      "powered",  "wendland"};
+#define KINDS ((int)(sizeof kind_names / sizeof *kind_names))
+
 static ct_covariance_kind kind_of(const char *name) {
-  static const char *const names[] = {"exponential", "gaussian", "matern32", "matern52", "matern72",
-                                      "matern",      "powered",  "wendland"};
-  for (int i = 0; i < 8; i++)
-    if (strcmp(name, names[i]) == 0) return (ct_covariance_kind)i;
+  for (int i = 0; i < KINDS; i++)
+    if (strcmp(name, kind_names[i]) == 0) return (ct_covariance_kind)i;
   Rf_error("unknown covariance '%s'", name);
+}
+
+SEXP ffi_covariance_kinds(void) {
+  SEXP kinds = PROTECT(Rf_allocVector(STRSXP, KINDS));
+  for (int i = 0; i < KINDS; i++) SET_STRING_ELT(kinds, i, Rf_mkChar(kind_names[i]));
+  UNPROTECT(1);
+  return kinds;
 }
 
 ct_covariance ffi_covariance_view(SEXP cov) {

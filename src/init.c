@@ -11,6 +11,7 @@ static const R_CallMethodDef entries[] = {
     ENTRY(ffi_check_points, 2),
     ENTRY(ffi_covariance, 3),
     ENTRY(ffi_covariance_check, 2),
+    ENTRY(ffi_covariance_kinds, 0),
     ENTRY(ffi_distance, 4),
     ENTRY(ffi_embed, 2),
     ENTRY(ffi_explained, 2),
