@@ -3,7 +3,7 @@
 #include "canonical.h"
 
 #if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("O3")
+#pragma GCC optimize("O3", "no-var-tracking") /* of debug symbols: a third of the library */
 #endif
 
 #define CT_VEC 128
