@@ -118,7 +118,9 @@ static void cut_exactly(ct_candidates *c, const ct_blocks *blocks) {
 /* A key that at least the wanted number of candidates do not exceed, and few more. */
 static double find_threshold(const ct_candidates *c, const ct_blocks *blocks) {
   int wanted = c->wanted, enough = wanted + slack(wanted), below = 0, within = c->count;
-  double low = 0, high = blocks->kernels.largest_key(c->key, c->count);
+  double low, high;
+  blocks->kernels.range(c->key, c->count, &low, &high);
+  low = 0;
   for (int guess = 0; guess < GUESSES && within > enough; guess++) {
     double share = guess == 0 ? c->share : 0.5;
     if (guess > 0 && guess < HALVING_FROM)

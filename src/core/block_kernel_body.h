@@ -178,7 +178,7 @@ static int count_keys(const double *key, int count, double limit) {
 }
 
 /* The smallest and the largest of count > 0 numbers. */
-CT_INLINE void range_of(const double *number, int count, double *least, double *largest) {
+static void range(const double *number, int count, double *least, double *largest) {
   double low = number[0], high = number[0];
   int j = 0;
   if (count >= VEC_DOUBLES) {
@@ -197,12 +197,6 @@ CT_INLINE void range_of(const double *number, int count, double *least, double *
   *largest = high;
 }
 
-static double largest_key(const double *key, int count) {
-  double least, largest;
-  range_of(key, count, &least, &largest);
-  return largest;
-}
-
 /* Where it writes it has read before. */
 static int keep_keys(double *key, int *slot, int count, double limit) {
   int kept = 0;
@@ -218,7 +212,7 @@ static int keep_keys(double *key, int *slot, int count, double limit) {
 static void number_distances(const double *distance, int count, int *number) {
   double low, high;
   int j;
-  range_of(distance, count, &low, &high);
+  range(distance, count, &low, &high);
   double scale = high > low ? 8388000.0 / (high - low) : 0;
   if (!(scale < 1e300)) scale = 0;
   for (j = 0; j + VEC_DOUBLES <= count; j += VEC_DOUBLES) {
@@ -333,7 +327,7 @@ static void sieve(const float *x, const float *half, int dim, const float *const
 #define ROW(name, n)                                                                                  \
   {                                                                                                   \
     near_boxes_##name##n, scan_leaf_##name##n, scan_list_##name##n, scan_some_##name##n,              \
-        nearest_reach_##name##n, count_keys, largest_key, keep_keys, rank, roots, convert_leaf, sieve \
+        nearest_reach_##name##n, count_keys, range, keep_keys, rank, roots, convert_leaf, sieve \
   }
 
 #define EACH_DIM(action, name, kind)                                                                  \

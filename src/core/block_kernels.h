@@ -38,7 +38,8 @@ typedef struct {
   /* How many of count keys are <= limit; the entries up to the next multiple of 8 are INFINITY. */
   int (*count_keys)(const double *key, int count, double limit);
 
-  double (*largest_key)(const double *key, int count);
+  /* The smallest and the largest of count > 0 numbers. */
+  void (*range)(const double *number, int count, double *least, double *largest);
 
   /* Keeps those of count keys and slots that are <= limit, in order; returns their number. */
   int (*keep_keys)(double *key, int *slot, int count, double limit);

@@ -161,32 +161,66 @@ void ct_rank_neighbors(const ct_kernels *kernels, const double *distance, const 
   if (disorder) insertion_sort((pairs){sorted_distance, sorted_row}, 0, (size_t)count);
 }
 
-/* ---- the nearest, unsorted ---- */
+/* ---- the wanted-th ---- */
 
-/* Where the wanted-th distance is between two that are guessed, until so few are between them that these
- * can be sorted. Counting is a tenth of the cost of moving entries around a pivot, and a guess by
+/* Where the wanted-th key is between two that are guessed, until so few are between them that these can
+ * be sorted. Counting is a tenth of the cost of moving entries around a pivot, and a guess by
  * interpolation mostly halves more than once. */
-#define RESIDUE 24
-#define NARROWINGS 24
+#define NARROWINGS 52
 #define INTERPOLATED 4
 
 typedef struct {
-  double low, high; /* distances: below are <= low, fewer than wanted; within are <= high, enough */
+  double low, high; /* keys: below are <= low, fewer than wanted; within are <= high, enough */
   int below, within;
 } bracket;
 
-static bracket bracket_distance(const ct_kernels *kernels, const double *distance, int count,
-                                int wanted) {
-  bracket b = {-DBL_MIN, kernels->largest_key(distance, count), 0, count};
-  for (int i = 0; i < NARROWINGS && b.within - b.below > RESIDUE; i++) {
+/* There is room to fill the keys up to a multiple of 8. */
+static bracket bracket_key(const ct_kernels *kernels, double *key, int count, int wanted, int few) {
+  bracket b = {0, 0, 0, count};
+  kernels->range(key, count, &b.low, &b.high);
+  b.low -= fabs(b.low) * DBL_EPSILON + DBL_MIN;
+  for (int i = count; i % CT_FAN; i++) key[i] = INFINITY;
+  for (int i = 0; i < NARROWINGS && b.within - b.below > few; i++) {
     double share = i < INTERPOLATED ? (wanted - b.below + 0.5) / (b.within - b.below + 1) : 0.5;
     double middle = b.low + share * (b.high - b.low);
-    int found = kernels->count_keys(distance, count, middle);
+    int found = kernels->count_keys(key, count, middle);
     if (found >= wanted) b.high = middle, b.within = found;
     else b.low = middle, b.below = found;
   }
   return b;
 }
+
+/* Keys in a bracket that are sorted by insertion, with nothing to carry along. */
+#define SORTED 10
+
+static double largest_up_to(const double *key, int count, double high) {
+  double largest = -INFINITY;
+  for (int i = 0; i < count; i++)
+    if (key[i] <= high && key[i] > largest) largest = key[i];
+  return largest;
+}
+
+double ct_wanted_key(const ct_kernels *kernels, double *key, int count, int wanted) {
+  bracket b = bracket_key(kernels, key, count, wanted, SORTED);
+  double sorted[SORTED + 1];
+  if (b.within - b.below > SORTED) return largest_up_to(key, count, b.high);
+  for (int i = 0, n = 0; i < count; i++) {
+    sorted[n] = key[i];
+    n += (key[i] > b.low) & (key[i] <= b.high);
+  }
+  for (int i = 1; i < b.within - b.below; i++) {
+    double moved = sorted[i];
+    int j = i;
+    for (; j > 0 && sorted[j - 1] > moved; j--) sorted[j] = sorted[j - 1];
+    sorted[j] = moved;
+  }
+  return sorted[wanted - b.below - 1];
+}
+
+/* ---- the nearest, unsorted ---- */
+
+/* Neighbours in a bracket of which the farthest are dropped. */
+#define RESIDUE 24
 
 /* Removes the surplus farthest of count neighbours, which are among the few beyond low. */
 static void drop_farthest(pairs p, int count, int surplus, double low) {
@@ -207,8 +241,7 @@ static void drop_farthest(pairs p, int count, int surplus, double low) {
 }
 
 double ct_keep_nearest(const ct_kernels *kernels, double *distance, int *row, int count, int wanted) {
-  for (int i = count; i % CT_FAN; i++) distance[i] = INFINITY;
-  bracket b = bracket_distance(kernels, distance, count, wanted);
+  bracket b = bracket_key(kernels, distance, count, wanted, RESIDUE);
   int within = kernels->keep_keys(distance, row, count, b.high);
   if (within - b.below > RESIDUE) {
     /* masses of equal distances */

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "block_select.h"
+
 ct_asker ct_asker_of(const ct_residual *index, const ct_residual_queries *queries, int q) {
   ct_asker asker;
   asker.limit = queries->limit ? queries->limit[q] : index->n;
@@ -25,12 +27,16 @@ ct_status ct_scorer_new(ct_scorer *scorer, const ct_residual *index, int k, int 
   memset(scorer, 0, sizeof *scorer);
   scorer->index = index;
   scorer->simd = run->simd;
+  scorer->kernels = ct_kernels_for(run->simd, CT_KEY_SQUARES, 1);
   scorer->k = k;
   scorer->capacity = capacity;
   CT_NEW(scorer->position, &run->arena, capacity);
   CT_NEW(scorer->t, &run->arena, capacity);
-  CT_NEW(scorer->value, &run->arena, capacity);
-  CT_NEW(scorer->spare, &run->arena, capacity);
+  CT_NEW(scorer->value, &run->arena, (size_t)capacity + CT_FAN);
+  CT_NEW(scorer->dist, &run->arena, (size_t)capacity + CT_FAN);
+  CT_NEW(scorer->row, &run->arena, capacity);
+  CT_NEW(scorer->sorted_dist, &run->arena, CT_RANKED);
+  CT_NEW(scorer->sorted_row, &run->arena, CT_RANKED);
   CT_NEW(scorer->work, &run->arena, index->covariance->work_size + 1);
   CT_NEW(scorer->mark, &run->arena, index->n);
   memset(scorer->mark, 0, (size_t)index->n * sizeof *scorer->mark);
@@ -42,34 +48,15 @@ void ct_shortlist_start(ct_shortlist *list) {
   list->least = CT_RHO_NULL;
 }
 
-/* Hoare's selection: after a pass, value[..j] >= pivot >= value[i..]. */
-double ct_kth_largest(double *value, int count, int k) {
-  int low = 0, high = count - 1, nth = k - 1;
-  while (low < high) {
-    double pivot = value[low + (high - low) / 2];
-    int i = low, j = high;
-    while (i <= j) {
-      while (value[i] > pivot) i++;
-      while (value[j] < pivot) j--;
-      if (i > j) break;
-      double swap = value[i];
-      value[i++] = value[j];
-      value[j--] = swap;
-    }
-    if (nth <= j)
-      high = j;
-    else if (nth >= i)
-      low = i;
-    else
-      break;
-  }
-  return value[nth];
+double ct_kth_largest(const ct_kernels *kernels, double *value, int count, int k) {
+  for (int i = 0; i < count; i++) value[i] = -value[i];
+  return -ct_wanted_key(kernels, value, count, k);
 }
 
 void ct_shortlist_reduce(ct_shortlist *list, ct_scorer *scorer) {
   if (list->count < scorer->k) return;
   for (int i = 0; i < list->count; i++) scorer->value[i] = list->entry[i].low;
-  double least = ct_kth_largest(scorer->value, list->count, scorer->k);
+  double least = ct_kth_largest(&scorer->kernels, scorer->value, list->count, scorer->k);
   if (least > list->least) list->least = least;
   int kept = 0;
   for (int i = 0; i < list->count; i++)
@@ -137,50 +124,38 @@ void ct_shortlist_score_unbounded(ct_shortlist *list, const ct_asker *asker, ct_
   score_where(list, 0, asker, scorer);
 }
 
-static int before(const ct_candidate *a, const ct_candidate *b, const int *row) {
-  return a->dist < b->dist || (a->dist == b->dist && row[a->position] < row[b->position]);
+typedef struct {
+  const double *dist;
+  const int *row;
+} ranked;
+
+/* The distances and rows of a scored list, by distance and row. */
+static ranked sort_list(const ct_shortlist *list, ct_scorer *scorer) {
+  for (int i = 0; i < list->count; i++) {
+    scorer->dist[i] = list->entry[i].dist;
+    scorer->row[i] = scorer->index->row[list->entry[i].position];
+  }
+  if (list->count > CT_RANKED) {
+    ct_sort_neighbors(scorer->dist, scorer->row, (size_t)list->count);
+    return (ranked){scorer->dist, scorer->row};
+  }
+  ct_rank_neighbors(&scorer->kernels, scorer->dist, scorer->row, list->count, scorer->sorted_dist,
+                    scorer->sorted_row);
+  return (ranked){scorer->sorted_dist, scorer->sorted_row};
 }
 
-/* Runs of so many are sorted by insertion. */
-#define RUN 8
-
-static void insert_run(ct_candidate *entry, int count, const int *row) {
-  for (int i = 1; i < count; i++) {
-    ct_candidate moved = entry[i];
-    int j = i;
-    for (; j > 0 && before(&moved, entry + j - 1, row); j--) entry[j] = entry[j - 1];
-    entry[j] = moved;
+/* Leaves the k nearest of a scored list of more. */
+static void keep_nearest(ct_shortlist *list, ct_scorer *scorer) {
+  ranked sorted = sort_list(list, scorer);
+  double last_dist = sorted.dist[scorer->k - 1];
+  int last_row = sorted.row[scorer->k - 1], kept = 0;
+  for (int i = 0; i < list->count; i++) {
+    const ct_candidate *entry = list->entry + i;
+    int row = scorer->index->row[entry->position];
+    if (entry->dist < last_dist || (entry->dist == last_dist && row <= last_row))
+      list->entry[kept++] = *entry;
   }
-}
-
-static void merge(const ct_candidate *a, int a_count, const ct_candidate *b, int b_count,
-                  ct_candidate *out, const int *row) {
-  while (a_count > 0 && b_count > 0) {
-    if (before(b, a, row))
-      *out++ = *b++, b_count--;
-    else
-      *out++ = *a++, a_count--;
-  }
-  memcpy(out, a, (size_t)a_count * sizeof *out);
-  memcpy(out + a_count, b, (size_t)b_count * sizeof *out);
-}
-
-/* Merge sort, bottom up. */
-static void sort_by_distance(ct_candidate *entry, int count, ct_candidate *spare, const int *row) {
-  ct_candidate *from = entry, *to = spare;
-  for (int first = 0; first < count; first += RUN)
-    insert_run(entry + first, count - first < RUN ? count - first : RUN, row);
-  for (int run = RUN; run < count; run *= 2) {
-    for (int first = 0; first < count; first += 2 * run) {
-      int left = count - first < run ? count - first : run;
-      int right = count - first - left < run ? count - first - left : run;
-      merge(from + first, left, from + first + left, right, to + first, row);
-    }
-    ct_candidate *swap = from;
-    from = to;
-    to = swap;
-  }
-  if (from != entry) memcpy(entry, from, (size_t)count * sizeof *entry);
+  list->count = kept;
 }
 
 /* The list stays full when more candidates than fit cannot be told apart by bounds, such as masses
@@ -190,9 +165,7 @@ static void make_room(ct_shortlist *list, const ct_asker *asker, ct_scorer *scor
   if (list->count <= list->capacity - list->capacity / 4) return;
   ct_shortlist_score(list, asker, scorer);
   ct_shortlist_reduce(list, scorer);
-  if (list->count <= scorer->k) return;
-  sort_by_distance(list->entry, list->count, scorer->spare, scorer->index->row);
-  list->count = scorer->k;
+  if (list->count > scorer->k) keep_nearest(list, scorer);
 }
 
 void ct_shortlist_add(ct_shortlist *list, const ct_candidate *candidate, const ct_asker *asker,
@@ -208,26 +181,24 @@ void ct_shortlist_add_self(ct_shortlist *list, const ct_residual_queries *querie
   ct_shortlist_add(list, &own, asker, scorer);
 }
 
-static int nearer_than_one(const ct_shortlist *list, int k) {
-  int count = 0;
-  while (count < list->count && count < k && list->entry[count].dist < 1) count++;
-  return count;
+static int nearer_than_one(const double *dist, int count) {
+  int i = 0;
+  while (i < count && dist[i] < 1) i++;
+  return i;
 }
 
 void ct_shortlist_write(ct_shortlist *list, const ct_asker *asker, int self, ct_scorer *scorer,
                         int *id, double *dist, size_t step) {
-  const int *row = scorer->index->row;
   int k = scorer->k;
   ct_shortlist_reduce(list, scorer);
   ct_shortlist_score(list, asker, scorer);
-  sort_by_distance(list->entry, list->count, scorer->spare, row);
-  int found = nearer_than_one(list, k);
+  ranked sorted = sort_list(list, scorer);
+  int found = nearer_than_one(sorted.dist, list->count < k ? list->count : k);
   int mark = ++scorer->marks;
   for (int i = 0; i < found; i++) {
-    int r = row[list->entry[i].position];
-    id[(size_t)i * step] = r;
-    dist[(size_t)i * step] = list->entry[i].dist;
-    scorer->mark[r] = mark;
+    id[(size_t)i * step] = sorted.row[i];
+    dist[(size_t)i * step] = sorted.dist[i];
+    scorer->mark[sorted.row[i]] = mark;
   }
   for (int r = 0; found < k && r < asker->limit; r++) {
     if (scorer->mark[r] == mark || (r == asker->row && !self)) continue;

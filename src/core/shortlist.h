@@ -1,6 +1,7 @@
 #ifndef CT_SHORTLIST_H
 #define CT_SHORTLIST_H
 
+#include "block_kernels.h"
 #include "residual_search.h"
 
 /* The candidates of one query that may still be among its k nearest. A candidate enters with bounds
@@ -45,13 +46,17 @@ ct_asker ct_asker_of(const ct_residual *index, const ct_residual_queries *querie
 typedef struct {
   const ct_residual *index;
   ct_simd simd;
+  ct_kernels kernels;
   int k;
-  int capacity;       /* of the lists, and of the four arrays below */
+  int capacity;       /* of the lists, and of the arrays below */
   double evaluations; /* counted, without twins */
   int *position;
   double *t;
-  double *value;
-  ct_candidate *spare;
+  double *value; /* and room for CT_FAN more, as in */
+  double *dist;  /* the distances of a list, and */
+  int *row;      /* its rows, */
+  double *sorted_dist; /* and the same sorted: CT_RANKED */
+  int *sorted_row;
   double *work; /* of ct_residual_t() */
   int *mark;    /* one per row, see ct_shortlist_write(); 0 at first */
   int marks;
@@ -85,7 +90,8 @@ void ct_shortlist_score_unbounded(ct_shortlist *list, const ct_asker *asker, ct_
 void ct_shortlist_write(ct_shortlist *list, const ct_asker *asker, int self, ct_scorer *scorer,
                         int *id, double *dist, size_t step);
 
-/* The k-th largest of count values (1 <= k <= count), which are permuted. */
-double ct_kth_largest(double *value, int count, int k);
+/* The k-th largest of count values (1 <= k <= count), or one of masses that are all but equal to it and
+ * no larger. The values come back negated, and there is room for CT_FAN more. */
+double ct_kth_largest(const ct_kernels *kernels, double *value, int count, int k);
 
 #endif

@@ -75,6 +75,7 @@
 
 #include "two_frame_work.h"
 
+#include "blocks.h"
 #include "rounds.h"
 
 #include <string.h>
@@ -223,8 +224,10 @@ static ct_status new_searcher(const ct_two_frame *search, ct_searcher *s, const 
   CT_NEW(s->near_ball, &run->arena, near);
   CT_NEW(s->near_c, &run->arena, near * CT_PANEL);
   CT_NEW(s->near_row, &run->arena, near);
-  CT_NEW(s->near_size, &run->arena, near);
-  CT_NEW(s->near_value, &run->arena, near + 1);
+  CT_NEW(s->near_scale, &run->arena, near);
+  CT_NEW(s->near_one, &run->arena, near);
+  CT_NEW(s->near_key, &run->arena, near + 2 * CT_FAN);
+  CT_NEW(s->near_slot, &run->arena, near + 2 * CT_FAN);
   CT_NEW(s->near_candidate, &run->arena, near);
   CT_NEW(s->near_mark, &run->arena, balls);
   CT_NEW(s->done_mark, &run->arena, balls);
@@ -237,7 +240,7 @@ static ct_status new_searcher(const ct_two_frame *search, ct_searcher *s, const 
   for (int i = 0; i < CT_OPENED; i++) CT_NEW(s->opened[i].y, &run->arena, t * CT_GROUP_LANES);
   CT_NEW(s->hit, &run->arena, (size_t)4 * (size_t)widest);
   CT_NEW(s->target, &run->arena, balls);
-  CT_NEW(s->value, &run->arena, (size_t)capacity + (size_t)search->crowd + 1);
+  CT_NEW(s->value, &run->arena, (size_t)capacity + (size_t)search->crowd + 1 + CT_FAN);
   return CT_OK;
 }
 

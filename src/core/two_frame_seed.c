@@ -8,6 +8,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "block_select.h"
+
 /* Points that a query should meet: enough that the k-th of them is a good bound; twice as many
  * products save less than they cost (measured on three columns, k = 50: 160 is best). */
 #define NEAR_POINTS 160
@@ -89,72 +91,29 @@ static void measure_alone(const ct_two_frame *search, ct_searcher *s, const ct_a
                           int count) {
   const ct_net *net = search->net;
   ct_pairs_list(&net->pairs, ask->asker.of, ask->asker.position, net->index, s->near_position,
-                count, s->near_row, s->work);
-  for (int i = 0; i < count; i++) s->near_c[(size_t)i * CT_PANEL] = s->near_row[i];
+                count, s->near_one, s->work);
+  for (int i = 0; i < count; i++) s->near_c[(size_t)i * CT_PANEL] = s->near_one[i];
   s->products += count;
 }
 
-/* |rho| of one query's points, -1 for those that are no candidates, rounded towards 0 or not: a
- * first sieve, the bounds come later. Returns the number of candidates. */
-static int sizes_of_lane(const ct_two_frame *search, ct_searcher *s, const ct_ask *ask, int lane,
-                         int count) {
-  const ct_residual *index = search->net->index;
+/* What is no candidate comes behind all that are. */
+#define NO_KEY 0x1p-1022
+
+/* A first sieve, the bounds come later: -|rho| of one query's points, but for roundings, and their
+ * numbers. Returns how many are candidates. */
+static int keys_of_lane(ct_searcher *s, const ct_ask *ask, int lane, int count) {
   double own = ask->asker.of->scale[ask->asker.position];
+  const double *c = s->near_c + lane;
   int candidates = 0;
   for (int i = 0; i < count; i++) {
-    int x = s->near_position[i];
-    s->near_size[i] =
-        (float)(fabs(s->near_c[(size_t)i * CT_PANEL + (size_t)lane]) * (own * index->scale[x]));
+    int row = s->near_row[i], is = (row != ask->asker.row) & (row < ask->asker.limit);
+    double key = -fabs(c[(size_t)i * CT_PANEL]) * (own * s->near_scale[i]);
+    s->near_key[i] = is ? key : NO_KEY;
+    s->near_slot[i] = i;
+    candidates += is;
   }
-  for (int i = 0; i < count; i++) {
-    int row = index->row[s->near_position[i]];
-    if (row == ask->asker.row || row >= ask->asker.limit)
-      s->near_size[i] = -1;
-    else
-      candidates++;
-  }
+  for (int i = count; i % CT_FAN; i++) s->near_key[i] = NO_KEY;
   return candidates;
-}
-
-static float kth_largest(float *value, int count, int k) {
-  int low = 0, high = count - 1, nth = k - 1;
-  while (low < high) {
-    float pivot = value[low + (high - low) / 2];
-    int i = low, j = high;
-    while (i <= j) {
-      while (value[i] > pivot) i++;
-      while (value[j] < pivot) j--;
-      if (i > j) break;
-      float swap = value[i];
-      value[i++] = value[j];
-      value[j--] = swap;
-    }
-    if (nth <= j)
-      high = j;
-    else if (nth >= i)
-      low = i;
-    else
-      break;
-  }
-  return value[nth];
-}
-
-/* The k-th largest size. guess: a value that probably has k above it; then only those are selected
- * from. */
-static float kth_size(ct_searcher *s, int count, int k, float guess) {
-  int above = 0;
-  for (int i = 0; i < count; i++) {
-    s->near_value[above] = s->near_size[i];
-    above += s->near_size[i] >= guess;
-  }
-  if (above < k) {
-    above = 0;
-    for (int i = 0; i < count; i++) {
-      s->near_value[above] = s->near_size[i];
-      above += s->near_size[i] >= 0;
-    }
-  }
-  return kth_largest(s->near_value, above, k);
 }
 
 static ct_candidate bounds_of(const ct_two_frame *search, const ct_searcher *s, const ct_ask *ask,
@@ -170,27 +129,26 @@ static ct_candidate bounds_of(const ct_two_frame *search, const ct_searcher *s, 
 }
 
 /* Raises the query's bound to the least that k near points surely reach, and enters those points of
- * its own group's near balls that may reach it: others its group meets again. Returns the k-th
- * size. */
-static float seed_lane(const ct_two_frame *search, ct_searcher *s, ct_ask *ask, int lane, int count,
-                       float guess) {
-  int candidates = sizes_of_lane(search, s, ask, lane, count);
-  float kth = candidates >= search->k ? kth_size(s, count, search->k, guess) : 0;
-  double own = ask->asker.of->scale[ask->asker.position], least = 2;
+ * its own group's near balls that may reach it: others its group meets again. */
+static void seed_lane(const ct_two_frame *search, ct_searcher *s, ct_ask *ask, int lane, int count) {
+  const ct_kernels *kernels = &s->scorer.kernels;
+  int candidates = keys_of_lane(s, ask, lane, count), kept = 0;
+  double own = ask->asker.of->scale[ask->asker.position], least = 2, kth = 0;
   double error = ct_pair_error_bound(&search->net->pairs, ask->norm * search->net->noise.norm);
-  float sieve = kth * (1 - 1e-6f) - 2 * (float)(error * own * s->near_scale);
-  int kept = 0;
-  for (int i = 0; i < count; i++) {
-    if (s->near_size[i] < sieve || s->near_size[i] < 0) continue;
-    ct_candidate candidate = bounds_of(search, s, ask, lane, i);
-    if (s->near_size[i] >= kth && candidate.low < least) least = candidate.low;
-    if (s->done_mark[s->near_ball[i]] == s->stamp) s->near_candidate[kept++] = candidate;
+  if (candidates >= search->k)
+    kth = ct_wanted_key(kernels, s->near_key, count, search->k);
+  double sieve = kth * (1 - 1e-6) + 2 * error * own * s->largest_scale;
+  int near = kernels->keep_keys(s->near_key, s->near_slot, count, sieve < 0 ? sieve : 0);
+  for (int i = 0; i < near; i++) {
+    int x = s->near_slot[i];
+    ct_candidate candidate = bounds_of(search, s, ask, lane, x);
+    if (s->near_key[i] <= kth && candidate.low < least) least = candidate.low;
+    if (s->done_mark[s->near_ball[x]] == s->stamp) s->near_candidate[kept++] = candidate;
   }
   if (candidates >= search->k && least > ask->list.least) ask->list.least = least;
   for (int i = 0; i < kept; i++)
     if (s->near_candidate[i].high >= ask->list.least)
       ct_shortlist_add(&ask->list, s->near_candidate + i, &ask->asker, &s->scorer);
-  return kth;
 }
 
 /* Near balls of the groups that have queries among lanes first_ask .. + lanes, met together. */
@@ -210,13 +168,17 @@ static int gather_near(const ct_two_frame *search, ct_searcher *s, int first, co
   return count;
 }
 
-static void largest_near_scale(const ct_two_frame *search, ct_searcher *s, int count) {
+/* Copies of what every lane reads, and the largest scale. */
+static void describe_near(const ct_two_frame *search, ct_searcher *s, int count) {
+  const ct_residual *index = search->net->index;
   double largest = 0;
   for (int i = 0; i < count; i++) {
-    double scale = search->net->index->scale[s->near_position[i]];
-    largest = scale > largest ? scale : largest;
+    int x = s->near_position[i];
+    s->near_row[i] = index->row[x];
+    s->near_scale[i] = index->scale[x];
+    largest = s->near_scale[i] > largest ? s->near_scale[i] : largest;
   }
-  s->near_scale = largest;
+  s->largest_scale = largest;
 }
 
 static void mark_own(const ct_two_frame *search, ct_searcher *s, const ct_ask_group *group,
@@ -230,17 +192,16 @@ static void mark_own(const ct_two_frame *search, ct_searcher *s, const ct_ask_gr
 static void seed_panel(const ct_two_frame *search, ct_searcher *s, int first, const int *group_of,
                        int first_ask, int lanes, const int *wanted) {
   int count = gather_near(search, s, first, group_of, first_ask, lanes, wanted), marked = -1;
-  float guess = 0;
   if (lanes == 1)
     measure_alone(search, s, s->ask + first_ask, count);
   else
     measure_near(search, s, first_ask, lanes, count);
-  largest_near_scale(search, s, count);
+  describe_near(search, s, count);
   for (int l = 0; l < lanes; l++) {
     int g = group_of[first_ask + l];
     if (g != marked) mark_own(search, s, search->group + first + g, wanted[g]);
     marked = g;
-    guess = 0.93f * seed_lane(search, s, s->ask + first_ask + l, l, count, guess);
+    seed_lane(search, s, s->ask + first_ask + l, l, count);
   }
 }
 

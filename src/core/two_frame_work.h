@@ -71,12 +71,14 @@ typedef struct ct_searcher {
   int stamp;
   int *near_position; /* the points that a panel meets, and their balls */
   int *near_ball;
+  int *near_row;
+  double *near_scale;
   int near_cap;      /* points that one group may add */
-  double near_scale; /* the largest of their scales */
+  double largest_scale; /* of them */
   double *near_c;    /* CT_PANEL for each */
-  double *near_row;  /* c of one query */
-  float *near_size;  /* |rho| of one query's near points */
-  float *near_value;
+  double *near_one;  /* c of one query */
+  double *near_key;  /* of one query: -|rho| of its near points, and their numbers */
+  int *near_slot;
   ct_candidate *near_candidate;
   ct_panel panel;
   double *work;
