@@ -37,9 +37,10 @@
 #define CT_BLOCK_PANELS 7
 #define CT_BLOCK_BYTES 720000
 
-/* k above this share of the candidates: score everything. A full list, 2 k + 64, is then at most a
- * tenth of them. */
+/* k above this share of the candidates, or so few queries that most lanes of a panel would be empty:
+ * score everything. A full list, 2 k + 64, is at most a tenth of the candidates otherwise. */
 #define CT_DIRECT_SHARE 24
+#define CT_DIRECT_QUERIES 3
 
 /* When scores of full lists exceed this share of a block's pairs, rounding blurs its candidates. */
 #define CT_BLURRED 0.02
@@ -333,28 +334,32 @@ static void score_everything(void *task, int item, int thread) {
   ct_shortlist *list = all->list + thread;
   ct_asker asker = ct_asker_of(s->index, s->queries, q);
   ct_shortlist_start(list);
-  for (int r = 0; r < asker.limit; r++) {
-    if (r == asker.row && !s->queries->self) continue;
-    ct_candidate candidate = {-1, 2, r == asker.row ? 0.0 : -1.0, s->index->position[r], 0};
+  for (int i = 0; i < s->index->n; i++) {
+    int r = s->index->row[i];
+    if (r >= asker.limit || (r == asker.row && !s->queries->self)) continue;
+    ct_candidate candidate = {-1, 2, r == asker.row ? 0.0 : -1.0, i, 0};
     list->entry[list->count++] = candidate;
   }
+  ct_shortlist_score(list, &asker, all->scorer + thread);
   ct_shortlist_write(list, &asker, s->queries->self, all->scorer + thread, s->id + q, s->dist + q,
                      (size_t)s->queries->count);
 }
 
 static ct_status score_all(const scan *s, ct_stats *stats, const ct_run *run) {
   int n = s->index->n;
+  ct_run some = *run; /* of whose threads all have something to do: a list is as long as the index */
   scoring all;
   all.s = s;
-  CT_NEW(all.scorer, &run->arena, run->threads);
-  CT_NEW(all.list, &run->arena, run->threads);
-  for (int i = 0; i < run->threads; i++) {
+  if (some.threads > s->count) some.threads = s->count;
+  CT_NEW(all.scorer, &run->arena, some.threads);
+  CT_NEW(all.list, &run->arena, some.threads);
+  for (int i = 0; i < some.threads; i++) {
     CT_TRY(ct_scorer_new(all.scorer + i, s->index, s->k, n, run));
     CT_NEW(all.list[i].entry, &run->arena, n);
     all.list[i].capacity = n;
   }
-  CT_TRY(ct_rounds_run(score_everything, &all, s->count, 1, s->done, s->share, run));
-  for (int i = 0; i < run->threads; i++) stats->evaluations += all.scorer[i].evaluations;
+  CT_TRY(ct_rounds_run(score_everything, &all, s->count, 1, s->done, s->share, &some));
+  for (int i = 0; i < some.threads; i++) stats->evaluations += all.scorer[i].evaluations;
   return CT_OK;
 }
 
@@ -403,7 +408,7 @@ ct_status ct_residual_scan_some(const ct_residual *index, const ct_residual_quer
   s.done = done;
   s.share = share;
   ct_pairs_init(&s.pairs, index, run->simd);
-  if (k >= index->n / CT_DIRECT_SHARE) return score_all(&s, stats, run);
+  if (k >= index->n / CT_DIRECT_SHARE || count <= CT_DIRECT_QUERIES) return score_all(&s, stats, run);
   s.panels = panels_per_block(&s, run->threads);
   s.blocks = (count - 1) / (s.panels * CT_PANEL) + 1;
   CT_TRY(measure_points(&s, run));
