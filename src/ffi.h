@@ -59,6 +59,11 @@ void ffi_run_finish(ffi_run *state);
  * for huge ones. A hint only: what the memory holds, and who frees it, stays as it is. */
 void ffi_expect_use(void *memory, size_t bytes);
 
+/* The same for what a search fills, and a first touch of every page by all threads. Answers to the first
+ * queries lie everywhere: they would touch every page, one after the other, while threads that meet in
+ * one wait, or empty it twice. */
+void ffi_expect_answers(void *memory, size_t bytes, const ct_run *run);
+
 /* Raises the classed condition of a status other than CT_OK. */
 void ffi_raise(ct_status status);
 

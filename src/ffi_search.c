@@ -93,19 +93,19 @@ static void answers_for_r(int *id, double *dist, R_xlen_t count, const ct_run *r
 }
 
 /* Vectors that the core is going to fill. */
-static SEXP expected(SEXP vector) {
+static SEXP expected(SEXP vector, const ct_run *run) {
   size_t count = (size_t)Rf_xlength(vector);
-  if (TYPEOF(vector) == REALSXP) ffi_expect_use(REAL(vector), count * sizeof(double));
-  else ffi_expect_use(INTEGER(vector), count * sizeof(int));
+  if (TYPEOF(vector) == REALSXP) ffi_expect_answers(REAL(vector), count * sizeof(double), run);
+  else ffi_expect_answers(INTEGER(vector), count * sizeof(int), run);
   return vector;
 }
 
 /* list(index, distance, stats) with matrices of a row per query, for the core to fill. */
-static SEXP new_matrices(int queries, int k) {
+static SEXP new_matrices(int queries, int k, const ct_run *run) {
   const char *names[] = {"index", "distance", "stats", ""};
   SEXP answer = PROTECT(Rf_mkNamed(VECSXP, names));
-  SET_VECTOR_ELT(answer, 0, expected(Rf_allocMatrix(INTSXP, queries, k)));
-  SET_VECTOR_ELT(answer, 1, expected(Rf_allocMatrix(REALSXP, queries, k)));
+  SET_VECTOR_ELT(answer, 0, expected(Rf_allocMatrix(INTSXP, queries, k), run));
+  SET_VECTOR_ELT(answer, 1, expected(Rf_allocMatrix(REALSXP, queries, k), run));
   UNPROTECT(1);
   return answer;
 }
@@ -136,7 +136,7 @@ SEXP ffi_find_knn(SEXP index, SEXP queries, SEXP k_, SEXP engine, SEXP run) {
   search s;
   view(&s, index, queries, engine_of(engine), &state.run);
   int k = Rf_asInteger(k_);
-  SEXP answer = PROTECT(new_matrices(s.queries.count, k));
+  SEXP answer = PROTECT(new_matrices(s.queries.count, k, &state.run));
   ct_stats stats = {0};
   ffi_raise(knn(&s, k, INTEGER(VECTOR_ELT(answer, 0)), REAL(VECTOR_ELT(answer, 1)), &stats,
                 &state.run));
@@ -154,7 +154,7 @@ SEXP ffi_find_local(SEXP index, SEXP queries, SEXP k_, SEXP width_, SEXP run) {
   view(&s, index, queries, BY_CORRELATION, &state.run);
   int k = Rf_asInteger(k_), width = Rf_asInteger(width_);
   ct_stats stats = {0};
-  SEXP answer = PROTECT(new_matrices(s.queries.count, k));
+  SEXP answer = PROTECT(new_matrices(s.queries.count, k, &state.run));
   ffi_raise(ct_residual_local(&s.residual, &s.residual_queries, &s.points, &s.metric, s.order,
                               &s.queries, width, k, 0, INTEGER(VECTOR_ELT(answer, 0)),
                               REAL(VECTOR_ELT(answer, 1)), &stats, &state.run));
@@ -200,8 +200,8 @@ SEXP ffi_find_within(SEXP index, SEXP queries, SEXP radius, SEXP engine, SEXP ru
   const char *names[] = {"offset", "index", "distance", "stats", ""};
   SEXP answer = PROTECT(Rf_mkNamed(VECSXP, names));
   SET_VECTOR_ELT(answer, 0, Rf_allocVector(REALSXP, (R_xlen_t)n + 1));
-  SET_VECTOR_ELT(answer, 1, expected(Rf_allocVector(INTSXP, (R_xlen_t)offset[n])));
-  SET_VECTOR_ELT(answer, 2, expected(Rf_allocVector(REALSXP, (R_xlen_t)offset[n])));
+  SET_VECTOR_ELT(answer, 1, expected(Rf_allocVector(INTSXP, (R_xlen_t)offset[n]), &state.run));
+  SET_VECTOR_ELT(answer, 2, expected(Rf_allocVector(REALSXP, (R_xlen_t)offset[n]), &state.run));
   for (int q = 0; q <= n; q++) REAL(VECTOR_ELT(answer, 0))[q] = (double)offset[q];
   int *id = INTEGER(VECTOR_ELT(answer, 1));
   double *dist = REAL(VECTOR_ELT(answer, 2));

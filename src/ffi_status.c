@@ -47,6 +47,18 @@ void ffi_expect_use(void *memory, size_t bytes) {
 #endif
 }
 
+/* The least page there is: a larger one is touched more often than it needs. */
+#define PAGE 4096
+
+void ffi_expect_answers(void *memory, size_t bytes, const ct_run *run) {
+  char *first = memory;
+  R_xlen_t pages = (R_xlen_t)(bytes / PAGE);
+  ffi_expect_use(memory, bytes);
+  if (run->threads == 1 || bytes < HUGE_PAGES * HUGE_PAGE) return;
+#pragma omp parallel for num_threads(run->threads) schedule(static)
+  for (R_xlen_t i = 0; i < pages; i++) first[i * PAGE] = 0;
+}
+
 static void *scratch(void *owner, size_t bytes) {
   (void)owner;
   void *memory = R_alloc(bytes, 1);
