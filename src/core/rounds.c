@@ -1,5 +1,7 @@
 #include "rounds.h"
 
+#include <math.h>
+
 #ifdef _OPENMP
 #include <omp.h>
 #endif
@@ -22,10 +24,12 @@ static void do_round(ct_round_item work, void *task, int from, int to, int chunk
   for (int item = from; item < to; item++) work(task, item, thread_number());
 }
 
-/* The next round's size, from the last one's size and seconds; it at most quadruples. */
+/* A round that took next to no time says little about the next one's. */
+#define LARGEST_GROWTH 16
+
+/* The next round's size, from the last one's size and seconds. */
 static double next_size(double size, double seconds) {
-  double growth = seconds > ROUND_SECONDS / 4 ? ROUND_SECONDS / seconds : 4;
-  return size * growth;
+  return size * fmin(ROUND_SECONDS / fmax(seconds, 1e-9), LARGEST_GROWTH);
 }
 
 /* A short round is dealt in smaller runs, so that every thread gets some of it. */
