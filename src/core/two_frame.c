@@ -80,8 +80,10 @@
 
 #include <string.h>
 
-/* A unit ends with the group that brings it to so many queries: four panels of seeds. */
+/* A unit ends with the group that brings it to so many queries, four panels of seeds; where balls have
+ * few, and seeds need no panels, with fewer, as there may be no more units than threads. */
 #define UNIT_QUERIES 96
+#define UNIT_OF_FEW 16
 
 /* A query with more candidates than this share of the index costs less in the scan: a scattered
  * score costs ten to fifteen times a pair of the scan. */
@@ -178,12 +180,22 @@ static int lane_of(const ct_two_frame *search, int asked) {
   return member - search->asking->start[search->asking->ball[member]];
 }
 
+static void cut_units(ct_two_frame *search, int groups, int most) {
+  int in_unit = 0;
+  search->units = 0;
+  for (int g = 0; g < groups; g++) {
+    if (in_unit == 0) search->unit[search->units++] = g;
+    in_unit += search->group[g].count;
+    if (in_unit >= most) in_unit = 0;
+  }
+  search->unit[search->units] = groups;
+}
+
 static ct_status cut_groups(ct_two_frame *search, int count, const ct_run *run) {
   const ct_members *members = search->asking;
-  int groups = 0, in_unit = 0;
+  int groups = 0;
   CT_NEW(search->group, &run->arena, count + 1);
   CT_NEW(search->unit, &run->arena, count + 2);
-  search->units = 0;
   for (int i = 0; i < count; groups++) {
     ct_ask_group *group = search->group + groups;
     int ball = members->ball[search->asked[i]], width = ct_members_width(members, ball);
@@ -195,11 +207,8 @@ static ct_status cut_groups(ct_two_frame *search, int count, const ct_run *run) 
     int end = group->first_lane + group->lanes;
     while (i < count && members->ball[search->asked[i]] == ball && lane_of(search, i) < end) i++;
     group->count = i - group->first;
-    if (in_unit == 0) search->unit[search->units++] = groups;
-    in_unit += group->count;
-    if (in_unit >= UNIT_QUERIES) in_unit = 0;
   }
-  search->unit[search->units] = groups;
+  cut_units(search, groups, count < CT_FEW * groups ? UNIT_OF_FEW : UNIT_QUERIES);
   return CT_OK;
 }
 

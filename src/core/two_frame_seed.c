@@ -15,9 +15,6 @@
 #define NEAR_POINTS 160
 #define NEAR_PER_K 2
 
-/* Queries a ball below which each is measured by itself. */
-#define FEW 6
-
 static const int *rows_of_ball(const ct_two_frame *search, int b) {
   return search->net->members.row + search->net->members.start[b];
 }
@@ -208,7 +205,7 @@ static void seed_panel(const ct_two_frame *search, ct_searcher *s, int first, co
 /* Where balls have few queries, a panel of them would meet the near points of many balls: each
  * query meets its own instead, at twice the time a pair. */
 void ct_seed_unit(const ct_two_frame *search, ct_searcher *s, int first, int last, int *wanted) {
-  int group_of[CT_UNIT_QUERIES], at = 0, step = s->asks < FEW * (last - first) ? 1 : CT_PANEL;
+  int group_of[CT_UNIT_QUERIES], at = 0, step = s->asks < CT_FEW * (last - first) ? 1 : CT_PANEL;
   for (int g = 0; g < last - first; g++) {
     const ct_ask_group *group = search->group + first + g;
     wanted[g] = near_balls(search, s, group, at);

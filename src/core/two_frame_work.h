@@ -10,6 +10,9 @@
 
 #define CT_UNIT_QUERIES 192 /* at most; 96 and the group that passes it */
 
+/* Queries a ball on average below which each is seeded by itself. */
+#define CT_FEW 6
+
 /* Opened balls between projection and estimates: while one is projected, the rows that the
  * estimates of the others read are on their way from memory. */
 #define CT_OPENED 8
