@@ -11,6 +11,18 @@ test_that("threads come from the argument, the option, the limit, or half the pr
   expect_identical(covertree:::resolve_threads(NULL), min(2L, available))
 })
 
+test_that("answers so large that all threads touch their pages first are the same, and filled to the last entry", {
+  x <- matrix(runif(6e4), ncol = 2)
+  for (predecessors in c(FALSE, TRUE)) {
+    one <- find_knn(x, k = 40, predecessors = predecessors, threads = 1)
+    two <- find_knn(x, k = 40, predecessors = predecessors, threads = 2)
+    expect_identical(two$index, one$index)
+    expect_identical(two$distance, one$distance)
+    expect_identical(sum(is.na(two$index)), if (predecessors) 820L else 0L)
+    expect_true(all(two$index > 0, na.rm = TRUE))
+  }
+})
+
 test_that("forked children answer after a threaded parent, with one thread", {
   skip_on_os("windows")
   x <- matrix(runif(4000), ncol = 2)
