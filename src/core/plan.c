@@ -44,6 +44,7 @@ void ct_residual_plan_default(ct_residual_plan *plan) {
   plan->net_radius = 0;
   plan->frame = 0;
   plan->net_bytes = 0;
+  plan->fewest_early = 0;
 }
 
 /* Pairs that the scan would measure, in units of n. */

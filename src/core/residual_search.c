@@ -1,4 +1,5 @@
 #include "plan.h"
+#include "residual_early.h"
 
 #include <string.h>
 
@@ -152,6 +153,9 @@ ct_status ct_residual_knn(const ct_residual *index, const ct_residual_queries *q
                           const ct_residual_plan *plan, int *used, int *id, double *dist,
                           ct_stats *stats, const ct_run *run) {
   search s = {index, queries, plan, k, NULL, id, dist};
+  int cut = ct_early_rows(plan, index, queries);
+  if (cut > 0 && k > 0)
+    return ct_early_search(index, queries, cut, k, plan, used, id, dist, stats, run);
   int keeps = plan->method != 1 && plan->kept &&
               (!queries->points || ct_net_holds_for(plan->kept, queries->points));
   *used = 1;

@@ -29,6 +29,7 @@ typedef struct {
   double net_radius;    /* of the net, in d; <= 0: chosen */
   int frame;            /* centres per frame: 8 or 16; 0: chosen */
   double net_bytes;     /* most memory that a net with its table may take; <= 0: twice that of V */
+  int fewest_early;     /* rows that are worth an index for the queries that want no later ones; <= 0: chosen */
   const ct_net *kept;   /* a net of the index with its table, from ct_residual_net(); NULL: none */
 } ct_residual_plan;
 

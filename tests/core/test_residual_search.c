@@ -90,7 +90,7 @@ static int make(const test_case *c, test_residual *index, test_residual *fresh, 
 typedef struct {
   int new_points, predecessors, subset, self, method, threads;
   ct_simd simd;
-  int frame;
+  int frame, fewest_early;
 } mode;
 
 static void fill_queries(ct_residual_queries *queries, const mode *m, const test_residual *index,
@@ -129,6 +129,7 @@ static void search(const test_case *c, const mode *m, const test_residual *index
   plan.method = m->method;
   plan.net_bytes = 1e9;
   plan.frame = m->frame;
+  plan.fewest_early = m->fewest_early;
   twice += m->method == 2;
   ct_status status =
       m->method == 1
@@ -176,7 +177,8 @@ static void random_case(int number, test_random *random) {
                 1 + test_below(random, 2),
                 1 + test_below(random, 3),
                 (ct_simd)test_below(random, (int)ct_simd_best() + 1),
-                8 * test_below(random, 3)};
+                8 * test_below(random, 3),
+                test_below(random, 2) ? 20 : 0};
       search(&c, &m, &index, &fresh, random);
     }
   test_residual_free(&index);
