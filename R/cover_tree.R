@@ -138,6 +138,8 @@ index_fault <- function(tree) {
     if (!is.null(fault)) return(fault)
   } else if (!is.null(tree$metric$lift) && (!is.double(tree$lifted) || !is.matrix(tree$lifted) || nrow(tree$lifted) != n)) {
     return("`lifted` is not a matrix with a row per point")
+  } else if (is.null(tree$metric$lift) && !is.null(tree$lifted)) {
+    return("`lifted` belongs to no `cov_function()`")
   } else if (!metric_fits(tree$metric, x, tree$lifted)) {
     return("`x` and `metric` do not fit each other")
   } else if (!is.null(tree$residual)) {
