@@ -1,29 +1,35 @@
-/* Predecessors of early rows, apart. The k nearest of the first few points are far, whichever net is
- * laid over all points: balls are small beside such distances, and no bound rejects much. So queries
- * that only want rows below a share of all get an index of these rows to themselves, in which their
- * neighbours are as near as those of late rows in the whole; and its earliest the same again. */
+/* Predecessors of early rows, apart. The k nearest of the first few points are far, whichever net
+ * is laid over all points: balls are small beside such distances, and no bound rejects much. So
+ * queries that only want rows below a share of all get an index of these rows to themselves, in
+ * which their neighbours are as near as those of late rows in the whole; and its earliest the same
+ * again. */
 
 #include "residual_early.h"
 
 #include <string.h>
 
-/* Rows below n / EARLY, where these are enough to be worth a copy. */
+/* Rows below n / EARLY, where these, and the queries that want no others, are enough to be worth a
+ * copy. */
 #define EARLY 8
 #define FEWEST_EARLY 16384
-
-int ct_early_rows(const ct_residual_plan *plan, const ct_residual *index,
-                  const ct_residual_queries *queries) {
-  int cut = index->n / EARLY, fewest = plan->fewest_early > 0 ? plan->fewest_early : FEWEST_EARLY;
-  return plan->method != 1 && queries->limit && !queries->points && cut >= fewest ? cut : 0;
-}
 
 static int is_early(const ct_residual_queries *queries, int q, int cut) {
   int row = queries->rows ? queries->rows[q] : q;
   return row < cut && queries->limit[q] <= cut;
 }
 
+int ct_early_rows(const ct_residual_plan *plan, const ct_residual *index,
+                  const ct_residual_queries *queries) {
+  int cut = index->n / EARLY, fewest = plan->fewest_early > 0 ? plan->fewest_early : FEWEST_EARLY;
+  int early = 0;
+  if (plan->method == 1 || !queries->limit || queries->points || cut < fewest) return 0;
+  for (int q = 0; q < queries->count; q++) early += is_early(queries, q, cut);
+  return early >= cut / 2 ? cut : 0;
+}
+
 /* The first cut rows, in the order of their positions. */
-static ct_status copy_rows(const ct_residual *index, int cut, ct_residual *part, const ct_run *run) {
+static ct_status copy_rows(const ct_residual *index, int cut, ct_residual *part,
+                           const ct_run *run) {
   size_t dim = (size_t)index->dim, stride = (size_t)index->stride, rows = (size_t)cut;
   double *x, *V = NULL, *p, *scale;
   int *row, *position, kept = 0;
@@ -55,8 +61,8 @@ static ct_status copy_rows(const ct_residual *index, int cut, ct_residual *part,
 }
 
 /* Those of the queries that are early (or those that are not); which[j]: their numbers. */
-static ct_status pick(const ct_residual_queries *queries, int cut, int early, ct_residual_queries *to,
-                      int **which, const ct_run *run) {
+static ct_status pick(const ct_residual_queries *queries, int cut, int early,
+                      ct_residual_queries *to, int **which, const ct_run *run) {
   int *rows, *limit;
   CT_NEW(*which, &run->arena, queries->count);
   CT_NEW(rows, &run->arena, queries->count);
@@ -104,8 +110,8 @@ static ct_status search_part(const ct_residual *index, const ct_residual_queries
   return CT_OK;
 }
 
-ct_status ct_early_search(const ct_residual *index, const ct_residual_queries *queries, int cut, int k,
-                          const ct_residual_plan *plan, int *used, int *id, double *dist,
+ct_status ct_early_search(const ct_residual *index, const ct_residual_queries *queries, int cut,
+                          int k, const ct_residual_plan *plan, int *used, int *id, double *dist,
                           ct_stats *stats, const ct_run *run) {
   ct_residual first;
   ct_residual_queries early, late;
