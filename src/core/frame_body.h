@@ -58,19 +58,15 @@ INLINE float reach_body(const float *whiten, const int16_t *const *row, int lane
 
 INLINE void project_body(const ct_group *g, ct_opened *o, const int t) {
   const ct_target *b = &o->target;
-  const int16_t *row[CT_FRAME_MAX];
   const float *gram[CT_FRAME_MAX];
   int active = 0;
   fvec zero = {0};
-  for (int i = 0; i < t; i++) {
-    row[i] = g->table + (size_t)b->frame[i] * (size_t)g->ld;
-    gram[i] = g->gram + (size_t)b->frame[i] * (size_t)t;
-  }
+  for (int i = 0; i < t; i++) gram[i] = g->gram + (size_t)b->frame[i] * (size_t)t;
   for (int v = 0; v < g->lanes; v += 8) {
     if (b->reach < g->skip[v / 8]) continue;
     fvec e[CT_FRAME_MAX], sum = {0};
 #pragma GCC unroll 16
-    for (int i = 0; i < t; i++) e[i] = LOAD16(row[i] + v) * STEP;
+    for (int i = 0; i < t; i++) e[i] = LOAD16(b->asked[i] + v) * STEP;
     for (int k = 0; k < t; k++) {
       fvec a = AT(g->alpha + (size_t)k * (size_t)g->ld + v);
 #pragma GCC unroll 16
@@ -137,8 +133,8 @@ INLINE void estimate_vectors(float (*alpha)[4], float (*y)[4], const int16_t *co
     for (int j = 0; j < vectors; j++) out[u][j] = FABS(sum[u][j]);
 }
 
-INLINE int estimate_body(const ct_group *g, const ct_opened *o, const int16_t *const *row,
-                         int first, int limit, ct_hit *hit, const int t) {
+INLINE int estimate_body(const ct_group *g, const ct_opened *o, int first, int limit, ct_hit *hit,
+                         const int t) {
   const ct_target *b = &o->target;
   int lane[4], some = o->active - first < 4 ? o->active - first : 4, hits = 0;
   float alpha[CT_FRAME_MAX][4], y[CT_FRAME_MAX][4];
@@ -153,11 +149,11 @@ INLINE int estimate_body(const ct_group *g, const ct_opened *o, const int16_t *c
     fvec size[4][3];
     if (vectors > 3) vectors = 3;
     if (vectors == 1)
-      estimate_vectors(alpha, y, row, b->w, b->lanes, v, t, 1, size);
+      estimate_vectors(alpha, y, b->row, b->w, b->lanes, v, t, 1, size);
     else if (vectors == 2)
-      estimate_vectors(alpha, y, row, b->w, b->lanes, v, t, 2, size);
+      estimate_vectors(alpha, y, b->row, b->w, b->lanes, v, t, 2, size);
     else
-      estimate_vectors(alpha, y, row, b->w, b->lanes, v, t, 3, size);
+      estimate_vectors(alpha, y, b->row, b->w, b->lanes, v, t, 3, size);
     for (int u = 0; u < some; u++)
       for (int j = 0; j < vectors; j++) {
         fvec rest = o->rest[lane[u]] * AT(b->residual + v + 8 * j), need = {0};
@@ -191,14 +187,12 @@ static void project_16(const ct_group *g, ct_opened *o) {
   project_body(g, o, 16);
 }
 
-static int estimate_8(const ct_group *g, const ct_opened *o, const int16_t *const *row, int first,
-                      int limit, ct_hit *hit) {
-  return estimate_body(g, o, row, first, limit, hit, 8);
+static int estimate_8(const ct_group *g, const ct_opened *o, int first, int limit, ct_hit *hit) {
+  return estimate_body(g, o, first, limit, hit, 8);
 }
 
-static int estimate_16(const ct_group *g, const ct_opened *o, const int16_t *const *row, int first,
-                       int limit, ct_hit *hit) {
-  return estimate_body(g, o, row, first, limit, hit, 16);
+static int estimate_16(const ct_group *g, const ct_opened *o, int first, int limit, ct_hit *hit) {
+  return estimate_body(g, o, first, limit, hit, 16);
 }
 
 const ct_frame_kernels CT_KERNELS[2] = {{quantize, reach_8, project_8, estimate_8},

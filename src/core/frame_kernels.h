@@ -13,7 +13,6 @@ typedef struct {
   int lanes;          /* a multiple of CT_LANES */
   int ld;             /* lanes of the whole block: from one coordinate or centre to the next */
   const float *alpha; /* here and below: already at the group's first lane */
-  const int16_t *table;
   const float *w_norm;
   const float *residual;
   const float *gram; /* balls * frame_size: correlations of each centre with the frame of A */
@@ -23,6 +22,9 @@ typedef struct {
   float noise[CT_GROUP_LANES]; /* g_q */
   float skip[CT_GROUP_LANES /
              CT_LANES]; /* no query of these lanes needs a ball whose reach is below */
+  float skip_least;      /* the least of them */
+  float bar[CT_GROUP_LANES]; /* the query needs no ball whose top is below */
+  float bar_least;
 } ct_group;
 
 typedef struct {
@@ -33,7 +35,8 @@ typedef struct {
   const float *whiten;
   const float *w;
   const float *residual;
-  const int16_t *table;
+  const int16_t *row[CT_FRAME_MAX];   /* this ball's rows of the table for the frame of A */
+  const int16_t *asked[CT_FRAME_MAX]; /* and A's for this ball's frame, at the group's first lane */
   float reach; /* of the frame of A into this ball */
   float lift;
   float shrink; /* 1 / (1 + stretch) */
@@ -69,10 +72,10 @@ typedef struct {
   float (*reach)(const float *whiten, const int16_t *const *row, int lanes);
   /* Projects the group on the frame of a ball. */
   void (*project)(const ct_group *group, ct_opened *opened);
-  /* Estimates for active queries first .. first + 3 and members below limit of an opened ball;
-   * row[k]: the ball's rows of the table for the frame of A. Returns the number of hits. */
-  int (*estimate)(const ct_group *group, const ct_opened *opened, const int16_t *const *row,
-                  int first, int limit, ct_hit *hit);
+  /* Estimates for active queries first .. first + 3 and members below limit of an opened ball.
+   * Returns the number of hits. */
+  int (*estimate)(const ct_group *group, const ct_opened *opened, int first, int limit,
+                  ct_hit *hit);
 } ct_frame_kernels;
 
 /* For frame sizes 8 and 16. */

@@ -18,10 +18,27 @@
 #define CT_TABLE_STEPS 32000.0
 #define CT_TABLE_ERROR (0.5 / CT_TABLE_STEPS * (1 + 1e-9))
 
+/* A table of correlations: of each ball the rows of some centres. */
+typedef struct {
+  size_t *block;   /* balls + 1: where each ball's rows begin, ld entries each */
+  uint16_t *place; /* balls * balls: at b * balls + c, 1 + the number of centre c's row among those of */
+                   /* ball b; 0: it has none */
+  size_t entries;  /* the last of block */
+  int16_t *cell;
+} ct_table;
+
+/* How the balls of some members look from the coarse frames (net_coarse.c). */
+typedef struct {
+  float *w;        /* balls: the largest |w| of its members */
+  float *residual; /* balls: the largest norm of what the coarse frame does not explain */
+  float *reach;    /* coarse centres * balls: bound on |M rho(coarse frame, x)|, x in the ball */
+} ct_outline;
+
 /* Points laid out by balls: those of the index, or new points. A ball's members stand by row, one
  * after the other; arrays of padded length hold blocks of ld = padded[b + 1] - padded[b] lanes. */
 typedef struct {
   const ct_residual *points;
+  const double *noise_of; /* noise of each of points (noise.h); not kept */
   int count;        /* members in all */
   int *position;    /* count, of points */
   int *row;         /* count: of the index; new points: as position */
@@ -34,13 +51,34 @@ typedef struct {
   float *residual;  /* bound on the norm of what the frame does not explain */
   float *w_norm;    /* bound on |w| */
   float *alpha_sum; /* bound on sum |alpha| */
-  float *noise;     /* bound on each one's noise (noise.h) */
-  int16_t *table;   /* balls * ld a ball: row c holds the members' correlations with centre c */
+  float *noise;     /* bound on each one's noise */
+  ct_table table;
+  ct_outline outline; /* where the net has coarse frames */
 } ct_members;
 
 static inline int ct_members_width(const ct_members *members, int b) {
   return (int)(members->padded[b + 1] - members->padded[b]);
 }
+
+/* The correlations of ball b's members with centre c, NULL where the table has none. */
+static inline const int16_t *ct_table_row(const ct_members *members, int balls, int b, int c) {
+  int place = members->table.place[(size_t)b * (size_t)balls + (size_t)c];
+  size_t width = (size_t)ct_members_width(members, b);
+  return place ? members->table.cell + members->table.block[b] + (size_t)(place - 1) * width : NULL;
+}
+
+/* Frames of few centres far apart, one for all balls around a coarse centre: they say which balls
+ * are so far from each other that no search will meet them (net_coarse.c). */
+typedef struct {
+  int count;          /* of coarse centres; 0: there are none, and all balls may meet */
+  int *ball;          /* count: the balls whose centres they are */
+  int *of;            /* of each ball: the coarse centre whose frame it shares */
+  int *frame;         /* of each ball, and below: as in ct_net */
+  float *whiten;
+  float *lift;
+  float *frame_noise;
+  float *cross;       /* count * count: bound on |<f_i, h_j>|, f and h the bases of two frames */
+} ct_coarse;
 
 typedef struct {
   const ct_residual *index;
@@ -48,8 +86,8 @@ typedef struct {
   int frame_size;
   int count;         /* of balls */
   int sound;         /* whether the correlations behave as those of a process, see two_frame.c */
+  double radius;     /* in d: nearly every member is as near to its centre */
   ct_noise noise;
-  double *noise_of;  /* of each position of the index; not kept, members have theirs */
   double *norm;      /* |V| of each position of the index */
   ct_members members;
   int *centre; /* position of each ball's centre */
@@ -66,7 +104,9 @@ typedef struct {
   int *min_row;
   float centre_noise; /* the largest of all centres and */
   float noise_most;   /* of all members */
-  float *reach;       /* count * count: reach[a * count + b] bounds |M_a rho(frame a, x)|, x in b */
+  float *reach;       /* count * count: reach[a * count + b] bounds |M_a rho(frame a, x)|, x in b, */
+                      /* where the table has the rows that say so */
+  ct_coarse coarse;
 } ct_net;
 
 /* All of a net but its table: chooses the radius (<= 0) and the frame size (0) where they are not
@@ -90,15 +130,18 @@ ct_status ct_net_cover(ct_net *net, const ct_residual *index, double radius, int
 ct_status ct_net_frames(ct_net *net, int frame_size, double done, double share, ct_stats *stats,
                         const ct_run *run);
 
+/* Frames of the centres that net->frame lists: whiten, lift, stretch, frame_noise. */
+ct_status ct_frames_make(ct_net *net, double done, double share, const ct_run *run);
+
 /* Members from an assignment: ball_of[i] of each of points, -1: in none. position: of each row of
  * an index; NULL for new points, which stand as they come. */
 ct_status ct_members_lay_out(ct_members *members, const ct_residual *points, const int *position,
                              const int *ball_of, int balls, const ct_run *run);
 
-/* Coordinates of members in the frames of their balls. noise: of members->points. net->sound becomes 0
- * when a norm comes out negative by more than noise. */
-ct_status ct_members_coordinates(ct_members *members, const double *noise, ct_net *net, double done,
-                                 double share, ct_stats *stats, const ct_run *run);
+/* Coordinates of members in the frames of their balls. net->sound becomes 0 when a norm comes out
+ * negative by more than noise. */
+ct_status ct_members_coordinates(ct_members *members, ct_net *net, double done, double share,
+                                 ct_stats *stats, const ct_run *run);
 
 /* The table is filled in parts: members first .. last - 1 against the centres of the listed balls,
  * NULL: all. Scratch lives from ct_table_new() on and serves all parts. */
@@ -110,9 +153,36 @@ ct_status ct_table_fill(ct_table_work *work, ct_members *members, int first, int
                         const int *ball, int balls, double done, double share, ct_stats *stats,
                         const ct_run *run);
 
+/* Gives every ball the rows of all centres. */
+ct_status ct_table_open_all(ct_members *members, int balls, const ct_run *run);
+
+/* block of a table from its place. */
+ct_status ct_table_lay_out(ct_members *members, int balls, const ct_run *run);
+
 /* reach[] of the frames of the listed balls (NULL: all) from the table of the net's members. */
 ct_status ct_net_reach(ct_net *net, const int *ball, int balls, double done, double share,
                        const ct_run *run);
+
+/* A bound on |M_a rho(frame a, x)|, x in ball b; CT_REACH_UNKNOWN where the table does not tell. */
+#define CT_REACH_UNKNOWN 1e6f
+float ct_reach_of(const ct_net *net, int a, int b, ct_simd simd);
+
+/* Coarse frames of a net, and the outline of its members; none where it takes more than most. */
+ct_status ct_coarse_build(ct_net *net, int most, ct_table_work *work, double done, double share,
+                          ct_stats *stats, const ct_run *run);
+
+/* The outline of new points. */
+ct_status ct_coarse_outline(ct_net *net, ct_members *members, ct_table_work *work, double done,
+                            double share, ct_stats *stats, const ct_run *run);
+
+/* top[b]: a bound on |rho(q, x)| of all q in ball a of asking, x in ball b of the net, for process
+ * correlations. */
+void ct_coarse_tops(const ct_net *net, const ct_members *asking, int a, float *top);
+
+/* Which rows a table has: all without coarse frames; else those that balls need whose members may
+ * correlate by level or more, a level as low as most entries allow. *fits: 0 where all are more. */
+ct_status ct_table_open(const ct_net *net, ct_members *asking, double most, int *fits,
+                        double done, const ct_run *run);
 
 /* Lays out new points in the balls of their best centres among those nearest in input space. */
 ct_status ct_members_of_new(ct_members *members, const ct_net *net, const ct_residual *points,

@@ -370,7 +370,7 @@ static ct_status start_progress(progress *at, const ct_net *net, int most, const
   shuffle(at->order, n);
   at->start = at->covered = 0;
   for (int i = 0; i < n; i++) {
-    int usable = net->index->scale[i] > 0 && net->noise_of[i] <= sqrt(CENTRE_NOISE);
+    int usable = net->index->scale[i] > 0 && net->members.noise_of[i] <= sqrt(CENTRE_NOISE);
     at->best[i] = usable ? 0 : 2;
     at->ball_of[i] = -1;
     at->covered += !usable;

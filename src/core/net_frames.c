@@ -206,21 +206,27 @@ static void frame_centres(const ct_net *net, int b, int *centre) {
 typedef struct {
   ct_net *net;
   ct_members *members;
-  const double *noise; /* of the members' points */
   double *work;
   size_t work_size;
   int *unsound; /* one a thread */
 } frame_task;
 
-static void make_frame(void *task, int b, int thread) {
-  frame_task *f = task;
-  ct_net *net = f->net;
-  int t = net->frame_size, centre[CT_FRAME_MAX];
-  double G[CT_FRAME_MAX * CT_FRAME_MAX], L[CT_FRAME_MAX * CT_FRAME_MAX],
-      M[CT_FRAME_MAX * CT_FRAME_MAX];
+/* The frame of a ball: its nearest centres. */
+static void choose_frame(void *task, int b, int thread) {
+  ct_net *net = task;
+  int t = net->frame_size;
+  (void)thread;
   find_near(net, b);
   memcpy(net->frame + (size_t)b * (size_t)t, net->near + (size_t)b * CT_NEAR,
          (size_t)t * sizeof(int));
+}
+
+static void make_frame(void *task, int b, int thread) {
+  frame_task *f = task;
+  ct_net *net = f->net;
+  int t = net->frame_size, centre[CT_FRAME_MAX] = {0};
+  double G[CT_FRAME_MAX * CT_FRAME_MAX], L[CT_FRAME_MAX * CT_FRAME_MAX],
+      M[CT_FRAME_MAX * CT_FRAME_MAX];
   frame_centres(net, b, centre);
   frame_gram(net, centre, G, f->work + (size_t)thread * f->work_size);
   cholesky(G, t, L);
@@ -232,7 +238,7 @@ static void make_frame(void *task, int b, int thread) {
   }
   double noise = 0, norm = norm_bound(M, t);
   for (int k = 0; k < t; k++) {
-    double own = net->noise_of[centre[k]];
+    double own = net->members.noise_of[centre[k]];
     noise = own > noise ? own : noise;
   }
   net->frame_noise[b] = (float)(noise * UP);
@@ -240,14 +246,19 @@ static void make_frame(void *task, int b, int thread) {
   net->stretch[b] = (float)((defect(M, G, t) + norm * norm * t * noise * noise) * UP + 1e-9);
 }
 
-static ct_status make_frames(ct_net *net, double done, double share, const ct_run *run) {
+static ct_status choose_frames(ct_net *net, double done, double share, const ct_run *run) {
+  size_t count = (size_t)net->count;
+  CT_NEW(net->near, &run->arena, count * CT_NEAR);
+  CT_NEW(net->frame, &run->arena, count * (size_t)net->frame_size);
+  return ct_rounds_run(choose_frame, net, net->count, 8, done, share, run);
+}
+
+ct_status ct_frames_make(ct_net *net, double done, double share, const ct_run *run) {
   size_t count = (size_t)net->count, t = (size_t)net->frame_size;
   frame_task f;
   f.net = net;
   f.work_size = ct_pairs_work(&net->pairs, CT_FRAME_MAX);
   CT_NEW(f.work, &run->arena, (size_t)run->threads * f.work_size);
-  CT_NEW(net->near, &run->arena, count * CT_NEAR);
-  CT_NEW(net->frame, &run->arena, count * t);
   CT_NEW(net->whiten, &run->arena, count * t * t);
   CT_NEW(net->lift, &run->arena, count);
   CT_NEW(net->stretch, &run->arena, count);
@@ -340,7 +351,7 @@ static void ball_coordinates(void *task, int b, int thread) {
     correlate(net, members->points, x, centre, rho, work);
     coordinates_of(M, rho, t, &here);
     store(members, &here, t, block, ld, lane);
-    double noise = f->noise[x];
+    double noise = members->noise_of[x];
     double doubt = noise + (double)members->alpha_sum[at] * net->frame_noise[b];
     double own = own_norm(net, members->points, x);
     double left = unexplained(own, &here, rho, G, t), give = doubt * doubt;
@@ -352,13 +363,12 @@ static void ball_coordinates(void *task, int b, int thread) {
   }
 }
 
-ct_status ct_members_coordinates(ct_members *members, const double *noise, ct_net *net, double done,
-                                 double share, ct_stats *stats, const ct_run *run) {
+ct_status ct_members_coordinates(ct_members *members, ct_net *net, double done, double share,
+                                 ct_stats *stats, const ct_run *run) {
   size_t lanes = members->padded[net->count], t = (size_t)net->frame_size;
   frame_task f;
   f.net = net;
   f.members = members;
-  f.noise = noise;
   f.work_size = ct_pairs_work(&net->pairs, CT_FRAME_MAX);
   CT_NEW(f.work, &run->arena, (size_t)run->threads * f.work_size);
   CT_NEW(f.unsound, &run->arena, run->threads);
@@ -405,14 +415,14 @@ ct_status ct_net_frames(ct_net *net, int frame_size, double done, double share, 
   size_t count = (size_t)net->count;
   net->frame_size = frame_size;
   CT_TRY(fill_gram(net, done, share * 0.3, stats, run));
-  CT_TRY(make_frames(net, done + share * 0.33, share * 0.3, run));
+  CT_TRY(choose_frames(net, done + share * 0.33, share * 0.2, run));
+  CT_TRY(ct_frames_make(net, done + share * 0.53, share * 0.1, run));
   CT_NEW(net->max_w, &run->arena, count);
   CT_NEW(net->max_residual, &run->arena, count);
   CT_NEW(net->max_noise, &run->arena, count);
   CT_NEW(net->min_row, &run->arena, count);
   CT_NEW(net->eta, &run->arena, count);
-  CT_TRY(ct_members_coordinates(&net->members, net->noise_of, net, done + share * 0.66, share * 0.3,
-                                stats, run));
+  CT_TRY(ct_members_coordinates(&net->members, net, done + share * 0.66, share * 0.3, stats, run));
   net->centre_noise = net->noise_most = 0;
   for (int b = 0; b < net->count; b++) {
     summarize_ball(net, b);

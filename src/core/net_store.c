@@ -19,7 +19,10 @@ enum {
   CENTRE_NOISE,
   NOISE_MOST,
   MEMBERS,
-  LANES
+  LANES,
+  ENTRIES,
+  COARSE,
+  RADIUS
 };
 
 void ct_net_numbers(const ct_net *net, double numbers[CT_NET_NUMBERS]) {
@@ -37,6 +40,9 @@ void ct_net_numbers(const ct_net *net, double numbers[CT_NET_NUMBERS]) {
   numbers[NOISE_MOST] = (double)net->noise_most;
   numbers[MEMBERS] = net->members.count;
   numbers[LANES] = (double)net->members.lanes;
+  numbers[ENTRIES] = (double)net->members.table.entries;
+  numbers[COARSE] = net->coarse.count;
+  numbers[RADIUS] = net->radius;
 }
 
 static int whole_within(double value, double least, double most) {
@@ -66,6 +72,8 @@ int ct_net_of_numbers(ct_net *net, const double numbers[CT_NET_NUMBERS], const c
              whole_within(numbers[GRAM_STEP], numbers[BALLS], numbers[BALLS] + 64) &&
              whole_within(numbers[LANES], numbers[MEMBERS],
                           numbers[MEMBERS] + CT_LANES * numbers[BALLS]) &&
+             whole_within(numbers[ENTRIES], 0, numbers[LANES] * numbers[BALLS]) &&
+             whole_within(numbers[COARSE], 0, numbers[BALLS]) && is_bound(numbers[RADIUS]) &&
              noise_in_range(numbers, index->factor != NULL) && is_bound(numbers[CENTRE_NOISE]) &&
              is_bound(numbers[NOISE_MOST]);
   if (!fits) return 0;
@@ -73,6 +81,7 @@ int ct_net_of_numbers(ct_net *net, const double numbers[CT_NET_NUMBERS], const c
                   .frame_size = (int)numbers[FRAME_SIZE],
                   .count = (int)numbers[BALLS],
                   .sound = numbers[SOUND] != 0,
+                  .radius = numbers[RADIUS],
                   .noise = {.weights = (ct_weights)numbers[WEIGHTS],
                             .unit = numbers[UNIT],
                             .shift = numbers[SHIFT],
@@ -85,6 +94,8 @@ int ct_net_of_numbers(ct_net *net, const double numbers[CT_NET_NUMBERS], const c
   net->members.points = index;
   net->members.count = (int)numbers[MEMBERS];
   net->members.lanes = (size_t)numbers[LANES];
+  net->members.table.entries = (size_t)numbers[ENTRIES];
+  net->coarse.count = (int)numbers[COARSE];
   ct_pairs_init(&net->pairs, index, run->simd);
   return 1;
 }
@@ -94,7 +105,7 @@ int ct_net_of_numbers(ct_net *net, const double numbers[CT_NET_NUMBERS], const c
 
 void ct_net_arrays(ct_net *net, ct_net_array arrays[CT_NET_ARRAYS]) {
   size_t balls = (size_t)net->count, frame = (size_t)net->frame_size, lanes = net->members.lanes;
-  size_t members = (size_t)net->members.count;
+  size_t members = (size_t)net->members.count, far = (size_t)net->coarse.count;
   int i = 0;
   arrays[i++] = ARRAY(members.position, members);
   arrays[i++] = ARRAY(members.row, members);
@@ -107,7 +118,12 @@ void ct_net_arrays(ct_net *net, ct_net_array arrays[CT_NET_ARRAYS]) {
   arrays[i++] = ARRAY(members.w_norm, lanes);
   arrays[i++] = ARRAY(members.alpha_sum, lanes);
   arrays[i++] = ARRAY(members.noise, lanes);
-  arrays[i++] = ARRAY(members.table, balls * lanes);
+  arrays[i++] = ARRAY(members.table.block, balls + 1);
+  arrays[i++] = ARRAY(members.table.place, balls * balls);
+  arrays[i++] = ARRAY(members.table.cell, net->members.table.entries);
+  arrays[i++] = ARRAY(members.outline.w, far ? balls : 0);
+  arrays[i++] = ARRAY(members.outline.residual, far ? balls : 0);
+  arrays[i++] = ARRAY(members.outline.reach, far * balls);
   arrays[i++] = ARRAY(norm, net->index->n);
   arrays[i++] = ARRAY(centre, balls);
   arrays[i++] = ARRAY(near, balls * CT_NEAR);
@@ -123,6 +139,13 @@ void ct_net_arrays(ct_net *net, ct_net_array arrays[CT_NET_ARRAYS]) {
   arrays[i++] = ARRAY(max_noise, balls);
   arrays[i++] = ARRAY(min_row, balls);
   arrays[i++] = ARRAY(reach, balls * balls);
+  arrays[i++] = ARRAY(coarse.ball, far);
+  arrays[i++] = ARRAY(coarse.of, far ? balls : 0);
+  arrays[i++] = ARRAY(coarse.frame, far ? balls * frame : 0);
+  arrays[i++] = ARRAY(coarse.whiten, far ? balls * frame * frame : 0);
+  arrays[i++] = ARRAY(coarse.lift, far ? balls : 0);
+  arrays[i++] = ARRAY(coarse.frame_noise, far ? balls : 0);
+  arrays[i++] = ARRAY(coarse.cross, far * far);
 }
 
 static int all_within(const int *values, size_t count, int least, int most) {
@@ -180,6 +203,35 @@ static int floats_in_range(const ct_net *net) {
          all_numbers(net->reach, balls * balls);
 }
 
+/* Places are below the rows that a ball has, and blocks as long as these. */
+static int table_in_range(const ct_net *net) {
+  const ct_table *table = &net->members.table;
+  size_t balls = (size_t)net->count;
+  if (table->block[0] != 0 || table->block[balls] != table->entries) return 0;
+  for (size_t b = 0; b < balls; b++) {
+    size_t width = (size_t)ct_members_width(&net->members, (int)b), rows = 0;
+    if (table->block[b + 1] < table->block[b] || table->block[b + 1] > table->entries) return 0;
+    for (size_t c = 0; c < balls; c++)
+      if (table->place[b * balls + c] > rows) rows = table->place[b * balls + c];
+    if (table->block[b + 1] - table->block[b] < rows * width) return 0;
+  }
+  return 1;
+}
+
+static int coarse_in_range(const ct_net *net) {
+  const ct_coarse *coarse = &net->coarse;
+  const ct_outline *outline = &net->members.outline;
+  size_t balls = (size_t)net->count, far = (size_t)coarse->count, frame = (size_t)net->frame_size;
+  return far == 0 ||
+         (all_within(coarse->ball, far, 0, net->count - 1) &&
+          all_within(coarse->of, balls, 0, coarse->count - 1) &&
+          all_within(coarse->frame, balls * frame, 0, net->count - 1) &&
+          all_numbers(coarse->whiten, balls * frame * frame) && all_numbers(coarse->lift, balls) &&
+          all_numbers(coarse->frame_noise, balls) && all_numbers(coarse->cross, far * far) &&
+          all_numbers(outline->w, balls) && all_numbers(outline->residual, balls) &&
+          all_numbers(outline->reach, far * balls));
+}
+
 /* Balls follow each other without gaps, each padded to whole lanes. */
 static int layout_in_range(const ct_net *net) {
   const ct_members *m = &net->members;
@@ -195,7 +247,8 @@ static int layout_in_range(const ct_net *net) {
 
 int ct_net_in_range(const ct_net *net, char *seen) {
   size_t balls = (size_t)net->count;
-  return layout_in_range(net) && members_in_range(net, seen) && near_in_range(net, seen) &&
+  return layout_in_range(net) && table_in_range(net) && coarse_in_range(net) &&
+         members_in_range(net, seen) && near_in_range(net, seen) &&
          all_within(net->centre, balls, 0, net->index->n - 1) &&
          all_within(net->frame, balls * (size_t)net->frame_size, 0, net->count - 1) &&
          all_within(net->min_row, balls, 0, INT_MAX) && floats_in_range(net);

@@ -6,8 +6,8 @@
 /* A net with its table as a handful of numbers and of arrays, so that an index can hold it, a file can
  * keep it, and a later call can search by it. */
 
-#define CT_NET_NUMBERS 14
-#define CT_NET_ARRAYS 27
+#define CT_NET_NUMBERS 17
+#define CT_NET_ARRAYS 39
 
 /* One array of a net: its name, where the net points at it, and its size. */
 typedef struct {

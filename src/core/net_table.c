@@ -1,11 +1,11 @@
-/* The table of the correlations of every centre with every member, in 16 bits: as wide as the
- * search needs (its error, 1.6e-5, is carried in the bounds), half the memory and traffic of
- * floats. Rows are centres, lanes the members of a ball, so that the search reads for a pair of
- * balls a few short runs.
+/* The table of the correlations of centres with members, in 16 bits: as wide as the search needs
+ * (its error, 1.6e-5, is carried in the bounds), half the memory and traffic of floats. Rows are
+ * centres, lanes the members of a ball, so that the search reads for a pair of balls a few short
+ * runs. Each ball has the rows of all centres, or of those alone that searches may ask it for.
  *
- * It is most of the cost of an index: balls * n products. Members are packed in panels across
- * balls, centres come by eight; a tile is quantised at once and its pieces copied to the balls'
- * blocks. */
+ * It is most of the cost of an index: a product for every entry. Members are packed in panels across
+ * balls, with the centres that any of these balls needs by eight; a tile is quantised at once and
+ * its pieces copied to the balls' blocks. */
 
 #include "frame_kernels.h"
 #include "rounds.h"
@@ -23,6 +23,8 @@ typedef struct {
   double *c;
   double *work;
   int16_t *steps;
+  int *centre; /* what the members at work need */
+  double products;
 } table_scratch;
 
 struct ct_table_work {
@@ -38,23 +40,36 @@ struct ct_table_work {
   int last;
   const int *ball;
   int balls;
+  /* rows that the part before this one has filled for all members of filled_of */
+  const ct_members *filled_of;
+  char *filled;
 };
 
-static int ball_at(const ct_table_work *task, int i) {
-  return task->ball ? task->ball[i] : i;
+/* The centres whose rows any ball of members first .. last - 1 has, among those to be filled. */
+static int needed_centres(const ct_table_work *task, int first, int last, int *centre) {
+  const ct_members *members = task->members;
+  int balls = task->net->count, count = 0, skips = !task->ball && task->filled_of == members;
+  for (int i = 0; i < task->balls; i++) {
+    int c = task->ball ? task->ball[i] : i, needed = 0;
+    if (skips && task->filled[c]) continue;
+    for (int b = members->ball[first]; b <= members->ball[last - 1] && !needed; b++)
+      needed = members->table.place[(size_t)b * (size_t)balls + (size_t)c];
+    if (needed) centre[count++] = c;
+  }
+  return count;
 }
 
 /* Copies one row of a panel's steps to the blocks of the balls of its members. */
 static void scatter(const ct_table_work *task, int first, int lanes, int centre,
                     const int16_t *steps) {
   ct_members *members = task->members;
-  size_t balls = (size_t)task->net->count;
   for (int i = first; i < first + lanes;) {
     int b = members->ball[i], end = members->start[b + 1];
     if (end > first + lanes) end = first + lanes;
-    size_t ld = (size_t)ct_members_width(members, b);
-    int16_t *to = members->table + members->padded[b] * balls + (size_t)centre * ld;
-    memcpy(to + (i - members->start[b]), steps + (i - first), (size_t)(end - i) * sizeof *steps);
+    const int16_t *row = ct_table_row(members, task->net->count, b, centre);
+    if (row)
+      memcpy(members->table.cell + (row - members->table.cell) + (i - members->start[b]),
+             steps + (i - first), (size_t)(end - i) * sizeof *steps);
     i = end;
   }
 }
@@ -66,6 +81,8 @@ static void fill_panels(void *data, int item, int thread) {
   table_scratch *s = task->scratch + thread;
   int first = task->first + item * task->panels * CT_PANEL, count = task->last - first;
   if (count > task->panels * CT_PANEL) count = task->panels * CT_PANEL;
+  int centres = needed_centres(task, first, first + count, s->centre);
+  s->products += (double)centres * count;
   for (int p = 0; p * CT_PANEL < count; p++) {
     const int *position = members->position + first + p * CT_PANEL;
     int lanes = count - p * CT_PANEL < CT_PANEL ? count - p * CT_PANEL : CT_PANEL;
@@ -73,11 +90,11 @@ static void fill_panels(void *data, int item, int thread) {
     for (int l = 0; l < CT_PANEL; l++)
       s->lane_scale[p][l] = l < lanes ? members->points->scale[position[l]] : 0;
   }
-  for (int i = 0; i < task->balls; i += CT_TILE_ROWS) {
+  for (int i = 0; i < centres; i += CT_TILE_ROWS) {
     ct_pair_rows rows;
     double row_scale[CT_TILE_ROWS];
     for (int u = 0; u < CT_TILE_ROWS; u++) {
-      int centre = ball_at(task, i + u < task->balls ? i + u : i), x = net->centre[centre];
+      int centre = s->centre[i + u < centres ? i + u : i], x = net->centre[centre];
       rows.V[u] = task->rows + (size_t)centre * task->row_step;
       rows.x[u] = net->index->x + (size_t)x * (size_t)net->index->dim;
       row_scale[u] = net->index->scale[x];
@@ -86,8 +103,8 @@ static void fill_panels(void *data, int item, int thread) {
       int lanes = count - p * CT_PANEL < CT_PANEL ? count - p * CT_PANEL : CT_PANEL;
       ct_pairs_tile(&net->pairs, s->panel + p, &rows, s->c, s->work);
       task->kernels->quantize(s->c, row_scale, s->lane_scale[p], s->steps);
-      for (int u = 0; u < CT_TILE_ROWS && i + u < task->balls; u++)
-        scatter(task, first + p * CT_PANEL, lanes, ball_at(task, i + u), s->steps + u * CT_PANEL);
+      for (int u = 0; u < CT_TILE_ROWS && i + u < centres; u++)
+        scatter(task, first + p * CT_PANEL, lanes, s->centre[i + u], s->steps + u * CT_PANEL);
     }
   }
 }
@@ -96,11 +113,12 @@ static void fill_panels(void *data, int item, int thread) {
 static void clear_padding(void *data, int b, int thread) {
   ct_table_work *task = data;
   ct_members *members = task->members;
-  int width = ct_members_width(members, b), used = members->start[b + 1] - members->start[b];
-  int16_t *block = members->table + members->padded[b] * (size_t)task->net->count;
+  size_t width = (size_t)ct_members_width(members, b);
+  size_t used = (size_t)(members->start[b + 1] - members->start[b]);
   (void)thread;
-  for (int c = 0; c < task->net->count; c++)
-    for (int i = used; i < width; i++) block[(size_t)c * (size_t)width + (size_t)i] = 0;
+  if (used == width) return;
+  for (size_t at = members->table.block[b]; at < members->table.block[b + 1]; at += width)
+    for (size_t i = used; i < width; i++) members->table.cell[at + i] = 0;
 }
 
 static ct_status new_scratch(ct_table_work *task, const ct_run *run) {
@@ -113,6 +131,8 @@ static ct_status new_scratch(ct_table_work *task, const ct_run *run) {
     CT_NEW(s->c, &run->arena, CT_TILE);
     CT_NEW(s->work, &run->arena, ct_pairs_work(pairs, CT_TILE));
     CT_NEW(s->steps, &run->arena, CT_TILE);
+    CT_NEW(s->centre, &run->arena, task->net->count);
+    s->products = 0;
   }
   return CT_OK;
 }
@@ -138,15 +158,53 @@ ct_status ct_table_new(ct_table_work **work, const ct_net *net, const ct_run *ru
   task->panels = bytes > PANEL_BYTES / PANELS ? PANEL_BYTES / bytes : PANELS;
   if (task->panels < 1) task->panels = 1;
   CT_TRY(copy_centres(task, run));
+  CT_NEW(task->filled, &run->arena, net->count);
+  memset(task->filled, 0, (size_t)net->count);
   *work = task;
   return new_scratch(task, run);
 }
 
 static ct_status new_table(ct_table_work *task, double done, const ct_run *run) {
-  ct_members *members = task->members;
-  size_t balls = (size_t)task->net->count;
-  CT_NEW(members->table, &run->arena, members->padded[balls] * balls);
+  ct_table *table = &task->members->table;
+  CT_NEW(table->cell, &run->arena, table->entries);
   return ct_rounds_run(clear_padding, task, task->net->count, 16, done, 0, run);
+}
+
+ct_status ct_table_lay_out(ct_members *members, int balls, const ct_run *run) {
+  ct_table *table = &members->table;
+  table->cell = NULL;
+  CT_NEW(table->block, &run->arena, (size_t)balls + 1);
+  table->block[0] = 0;
+  for (int b = 0; b < balls; b++) {
+    const uint16_t *place = table->place + (size_t)b * (size_t)balls;
+    size_t rows = 0;
+    for (int c = 0; c < balls; c++) rows += place[c] > 0;
+    table->block[b + 1] = table->block[b] + rows * (size_t)ct_members_width(members, b);
+  }
+  table->entries = table->block[balls];
+  return CT_OK;
+}
+
+ct_status ct_table_open_all(ct_members *members, int balls, const ct_run *run) {
+  size_t pairs = (size_t)balls * (size_t)balls;
+  CT_NEW(members->table.place, &run->arena, pairs);
+  for (size_t i = 0; i < pairs; i++) members->table.place[i] = (uint16_t)(i % (size_t)balls + 1);
+  return ct_table_lay_out(members, balls, run);
+}
+
+static void mark_filled(ct_table_work *work) {
+  if (work->first > 0 || work->last < work->members->count) return;
+  work->filled_of = NULL;
+  if (!work->ball) return;
+  work->filled_of = work->members;
+  memset(work->filled, 0, (size_t)work->net->count);
+  for (int i = 0; i < work->balls; i++) work->filled[work->ball[i]] = 1;
+}
+
+static double products_of(const ct_table_work *work, int threads) {
+  double sum = 0;
+  for (int i = 0; i < threads; i++) sum += work->scratch[i].products;
+  return sum;
 }
 
 ct_status ct_table_fill(ct_table_work *work, ct_members *members, int first, int last,
@@ -158,45 +216,53 @@ ct_status ct_table_fill(ct_table_work *work, ct_members *members, int first, int
   work->last = last;
   work->ball = ball;
   work->balls = ball ? balls : work->net->count;
-  if (!members->table) CT_TRY(new_table(work, done, run));
+  if (!members->table.cell) CT_TRY(new_table(work, done, run));
   int items = (last - first + run_length - 1) / run_length;
-  stats->products += (double)(last - first) * work->balls;
-  return ct_rounds_run(fill_panels, work, items, 1, done, share, run);
+  double before = products_of(work, run->threads);
+  CT_TRY(ct_rounds_run(fill_panels, work, items, 1, done, share, run));
+  stats->products += products_of(work, run->threads) - before;
+  mark_filled(work);
+  return CT_OK;
 }
 
 /* ---- how far frames reach into balls ---- */
 
 typedef struct {
   ct_net *net;
-  const ct_frame_kernels *kernels;
+  ct_simd simd;
   const int *ball;
   int balls;
 } reach_task;
 
 /* |M_a R| differs from |M_a R~| by what the table and noise may be off, lifted by M_a, and by the
  * roundings of the float product, (t + 1) of 6e-8 for each of t terms of at most |M| each. */
+float ct_reach_of(const ct_net *net, int a, int b, ct_simd simd) {
+  int t = net->frame_size, ld = ct_members_width(&net->members, b);
+  double rounding = CT_TABLE_ERROR + 6e-8 * (t + 2) * sqrt((double)t);
+  const int16_t *row[CT_FRAME_MAX];
+  for (int k = 0; k < t; k++) {
+    row[k] = ct_table_row(&net->members, net->count, b, net->frame[(size_t)a * (size_t)t + (size_t)k]);
+    if (!row[k]) return CT_REACH_UNKNOWN;
+  }
+  const float *whiten = net->whiten + (size_t)a * (size_t)(t * t);
+  double most = ct_frame_kernels_of(simd, t)->reach(whiten, row, ld);
+  double off = net->lift[a] * (rounding + (double)net->frame_noise[a] * net->max_noise[b]);
+  return (float)((sqrt(most) / CT_TABLE_STEPS * (1 + 1e-6) + off) * (1 + 1e-6));
+}
+
 static void reach_into(void *data, int b, int thread) {
   reach_task *task = data;
   ct_net *net = task->net;
-  int t = net->frame_size, ld = ct_members_width(&net->members, b);
-  const int16_t *table = net->members.table + net->members.padded[b] * (size_t)net->count;
-  double rounding = CT_TABLE_ERROR + 6e-8 * (t + 2) * sqrt((double)t);
   (void)thread;
   for (int i = 0; i < task->balls; i++) {
-    const int16_t *row[CT_FRAME_MAX];
     int a = task->ball ? task->ball[i] : i;
-    for (int k = 0; k < t; k++) row[k] = table + (size_t)net->frame[a * t + k] * (size_t)ld;
-    double most = task->kernels->reach(net->whiten + (size_t)a * (size_t)(t * t), row, ld);
-    double off = net->lift[a] * (rounding + (double)net->frame_noise[a] * net->max_noise[b]);
-    net->reach[(size_t)a * (size_t)net->count + (size_t)b] =
-        (float)((sqrt(most) / CT_TABLE_STEPS * (1 + 1e-6) + off) * (1 + 1e-6));
+    net->reach[(size_t)a * (size_t)net->count + (size_t)b] = ct_reach_of(net, a, b, task->simd);
   }
 }
 
 ct_status ct_net_reach(ct_net *net, const int *ball, int balls, double done, double share,
                        const ct_run *run) {
-  reach_task task = {net, ct_frame_kernels_of(run->simd, net->frame_size), ball,
-                     ball ? balls : net->count};
+  reach_task task = {net, run->simd, ball, ball ? balls : net->count};
   if (!net->reach) CT_NEW(net->reach, &run->arena, (size_t)net->count * (size_t)net->count);
   return ct_rounds_run(reach_into, &task, net->count, 4, done, share, run);
 }

@@ -16,14 +16,29 @@
 /* k above this share of the points: the scan scores everything (residual_scan.c). */
 #define LARGEST_K 32
 
-/* What a net keeps, with frames of sixteen: of every pair of balls a correlation and a reach, of every
- * ball its frame, of every point its row of the table but for a number a ball, coordinates, bounds and
+/* What a net keeps, with frames of sixteen: of every pair of balls a correlation, a reach and a place in
+ * the table, of every ball its frame, of every point its column of the table, coordinates, bounds and
  * places. Padding adds half of CT_LANES lanes a ball. */
-#define BALL_PAIR_BYTES 8.0
+#define BALL_PAIR_BYTES 10.0
 #define BALL_BYTES (4.0 * CT_FRAME_MAX * CT_FRAME_MAX + 4.0 * CT_FRAME_MAX + 4.0 * CT_NEAR + 48)
 #define LANE_BYTES (8.0 * CT_FRAME_MAX + 16)
 #define MEMBER_BYTES 20.0
 #define ENTRY_BYTES 2.0
+
+/* With coarse frames: of each ball a second frame, and a reach of every coarse centre; columns of the
+ * table are shorter. */
+#define COARSE_BALL_BYTES (BALL_BYTES + 4.0 * CT_FRAME_MAX * CT_FRAME_MAX + 4.0 * CT_FRAME_MAX + 20)
+#define COARSE_PAIR_BYTES 4.0
+#define COARSE_COLUMN 0.15
+
+/* More coarse centres than these shares of the points and of the balls cost more than they save; of the
+ * balls there may be more where the whole table would take too much memory. */
+#define POINTS_PER_COARSE 64.0
+#define BALLS_PER_COARSE 4.0
+#define BALLS_PER_FORCED 1.5
+
+/* A place in the table is a number of 16 bits. */
+#define MOST_BALLS 65534
 
 /* Balls beyond these shares of the points, and of the queries, cost more than they save. */
 #define POINTS_PER_BALL 8
@@ -43,6 +58,7 @@ void ct_residual_plan_default(ct_residual_plan *plan) {
   plan->method = 0;
   plan->net_radius = 0;
   plan->frame = 0;
+  plan->coarse = 0;
   plan->net_bytes = 0;
   plan->fewest_early = 0;
 }
@@ -62,10 +78,21 @@ int ct_plan_worth_a_net(const ct_residual_plan *plan, const ct_residual *index,
          queries_worth(index, queries) >= FEWEST_QUERIES;
 }
 
-/* The largest number of balls with which a net of n points keeps to bytes: the root of a square. */
-static double balls_within(double bytes, double n) {
-  double square = BALL_PAIR_BYTES + ENTRY_BYTES * CT_LANES / 2;
-  double linear = BALL_BYTES + ENTRY_BYTES * n + LANE_BYTES * CT_LANES / 2;
+/* Coarse frames tell far balls apart. In more than two columns most balls are near each other, and few
+ * pairs would be rejected (frames of a quarter of the centres pass 13 of 27 balls in two columns, 42 of 50
+ * in three). */
+static int wants_coarse(const ct_residual_plan *plan, const ct_residual *index) {
+  return plan->coarse == 2 || (plan->coarse == 0 && index->dim <= 2);
+}
+
+
+/* The largest number of balls with which a net of n points keeps to bytes: the root of a square. With
+ * coarse frames the table is cut to what is left (ct_plan_most_entries), so a guess will do. */
+static double balls_within(double bytes, double n, int coarse) {
+  double column = ENTRY_BYTES * (coarse ? COARSE_COLUMN : 1);
+  double square = BALL_PAIR_BYTES + column * CT_LANES / 2;
+  double linear = BALL_BYTES + column * n + LANE_BYTES * CT_LANES / 2;
+  if (coarse) linear += COARSE_BALL_BYTES - BALL_BYTES + COARSE_PAIR_BYTES * n / POINTS_PER_COARSE;
   double rest = bytes - n * (LANE_BYTES + MEMBER_BYTES);
   if (rest <= 0) return 0;
   return 2 * rest / (linear + sqrt(linear * linear + 4 * square * rest));
@@ -79,12 +106,34 @@ static double default_bytes(const ct_residual_plan *plan, const ct_residual *ind
   return plan->method == 2 && bytes < NAMED_BYTES ? NAMED_BYTES : bytes;
 }
 
+static double bytes_of(const ct_residual_plan *plan, const ct_residual *index) {
+  return plan->net_bytes > 0 ? plan->net_bytes : default_bytes(plan, index);
+}
+
+double ct_plan_most_entries(const ct_residual_plan *plan, const ct_residual *index,
+                            const ct_net *net) {
+  double balls = net->count, coarse = net->coarse.count;
+  double pairs = balls * balls * BALL_PAIR_BYTES + 4 * balls * (net->gram_step - balls);
+  double own = balls * (coarse > 0 ? COARSE_BALL_BYTES : BALL_BYTES);
+  double points = (double)net->members.lanes * LANE_BYTES + index->n * MEMBER_BYTES;
+  double far = coarse * (balls + coarse + 1) * COARSE_PAIR_BYTES;
+  return (bytes_of(plan, index) - pairs - own - points - far) / ENTRY_BYTES;
+}
+
+int ct_plan_most_coarse(const ct_residual_plan *plan, const ct_net *net) {
+  double entries = (double)net->count * (double)net->members.lanes;
+  int fits = entries <= ct_plan_most_entries(plan, net->index, net);
+  double most = net->count / (fits ? BALLS_PER_COARSE : BALLS_PER_FORCED);
+  if (!wants_coarse(plan, net->index)) return 0;
+  if (plan->coarse == 2 || plan->method == 2) return net->count;
+  return (int)fmin(most, net->index->n / POINTS_PER_COARSE);
+}
+
 int ct_plan_most_balls(const ct_residual_plan *plan, const ct_residual *index,
                        const ct_residual_queries *queries) {
-  double bytes = plan->net_bytes;
-  if (!(bytes > 0)) bytes = default_bytes(plan, index);
-  double most = balls_within(bytes, index->n);
+  double most = balls_within(bytes_of(plan, index), index->n, wants_coarse(plan, index));
   if (most > index->n) most = index->n;
+  if (most > MOST_BALLS) most = MOST_BALLS;
   if (plan->method == 2) return (int)most;
   double worth = queries_worth(index, queries) / QUERIES_PER_BALL;
   if (most > index->n / POINTS_PER_BALL) most = index->n / POINTS_PER_BALL;
@@ -176,8 +225,9 @@ ct_status ct_plan_trial(ct_net *net, ct_members *asking, ct_table_work *work,
   *pays = 0;
   if (t.queries == 0) return CT_OK;
   double began = run->now();
+  double products = stats->products;
   CT_TRY(ct_table_fill(work, &net->members, 0, n, t.centre, t.centres, done, 0, stats, run));
-  double pair = (run->now() - began) * run->threads / ((double)n * t.centres);
+  double pair = (run->now() - began) * run->threads / (stats->products - products);
   for (int i = 0; i < t.balls; i++)
     CT_TRY(ct_table_fill(work, asking, asking->start[t.ball[i]], asking->start[t.ball[i] + 1], NULL,
                          0, done, 0, stats, run));
@@ -188,8 +238,8 @@ ct_status ct_plan_trial(ct_net *net, ct_members *asking, ct_table_work *work,
   int crowded = count_state(state, queries->count, CT_QUERY_ASIDE) - aside;
   double worth = queries_worth(net->index, queries), left = queries->count - aside;
   double scan = worth * net->index->n * pair;
-  double frames =
-      (double)n * net->count * pair * (1 + REACH_COST) + left * each + scan * crowded / t.queries;
+  double entries = (double)net->members.table.entries;
+  double frames = entries * pair * (1 + REACH_COST) + left * each + scan * crowded / t.queries;
   *pays = frames < PROMISE * scan;
   return CT_OK;
 }

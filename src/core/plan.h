@@ -12,6 +12,13 @@ int ct_plan_worth_a_net(const ct_residual_plan *plan, const ct_residual *index,
 int ct_plan_most_balls(const ct_residual_plan *plan, const ct_residual *index,
                        const ct_residual_queries *queries);
 
+/* Most entries of the table of a net. */
+double ct_plan_most_entries(const ct_residual_plan *plan, const ct_residual *index,
+                            const ct_net *net);
+
+/* Most coarse frames that a net may have. */
+int ct_plan_most_coarse(const ct_residual_plan *plan, const ct_net *net);
+
 /* Predecessors of rows below it are too few among the points of every ball: the scan answers them.
  */
 int ct_plan_small_limit(const ct_residual_plan *plan, const ct_residual *index, int k);

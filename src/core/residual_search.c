@@ -1,6 +1,7 @@
 #include "plan.h"
 #include "residual_early.h"
 
+#include <math.h>
 #include <string.h>
 
 /* A call's state: which queries are answered, and where answers go. */
@@ -46,7 +47,29 @@ static ct_status place_new_points(const search *s, ct_net *net, ct_members *fres
   CT_NEW(noise, &run->arena, s->queries->points->n);
   CT_TRY(ct_noise_of_new(&net->noise, s->queries->points, noise, run));
   CT_TRY(ct_members_of_new(fresh, net, s->queries->points, done, stats, run));
-  return ct_members_coordinates(fresh, noise, net, done, 0, stats, run);
+  fresh->noise_of = noise;
+  return ct_members_coordinates(fresh, net, done, 0, stats, run);
+}
+
+/* The rows of new points, whatever memory they take. */
+static ct_status lay_out_new(ct_net *net, ct_members *fresh, ct_table_work *work, double done,
+                             ct_stats *stats, const ct_run *run) {
+  int fits;
+  if (net->coarse.count) CT_TRY(ct_coarse_outline(net, fresh, work, done, 0, stats, run));
+  return ct_table_open(net, fresh, INFINITY, &fits, done, run);
+}
+
+/* Coarse frames where they pay, and the rows that the tables are to have. *fits: whether they keep to
+ * the memory that they may take, and norms are sound. */
+static ct_status lay_out_tables(const search *s, ct_net *net, ct_members *asking,
+                                ct_table_work *work, int *fits, double done, double share,
+                                ct_stats *stats, const ct_run *run) {
+  CT_TRY(ct_coarse_build(net, ct_plan_most_coarse(s->plan, net), work, done, share, stats, run));
+  double most = ct_plan_most_entries(s->plan, s->index, net);
+  CT_TRY(ct_table_open(net, &net->members, most, fits, done + share, run));
+  if (asking != &net->members) CT_TRY(lay_out_new(net, asking, work, done + share, stats, run));
+  *fits = *fits && net->sound;
+  return CT_OK;
 }
 
 static ct_status fill_tables(ct_net *net, ct_members *asking, ct_table_work *work, ct_stats *stats,
@@ -82,6 +105,8 @@ static ct_status search_by_net(search *s, int *used, ct_stats *stats, const ct_r
   stats->seconds[CT_PHASE_NET] += lap(&since, run);
   if (!built) return CT_OK;
   CT_TRY(ct_table_new(&work, &net, run));
+  CT_TRY(lay_out_tables(s, &net, asking, work, &built, 0.1, 0.01, stats, run));
+  if (!built) return CT_OK;
   if (s->plan->method == 0)
     CT_TRY(ct_plan_trial(&net, asking, work, s->queries, s->k, s->state, s->id, s->dist, &pays,
                          0.11, stats, run));
@@ -107,6 +132,8 @@ static ct_status search_by_kept(search *s, int *used, ct_stats *stats, const ct_
     CT_TRY(place_new_points(s, &net, &fresh, 0, stats, run));
     if (!net.sound) return CT_OK;
     CT_TRY(ct_table_new(&work, &net, run));
+    CT_TRY(lay_out_new(&net, &fresh, work, 0, stats, run));
+    if (!net.sound) return CT_OK;
     CT_TRY(ct_table_fill(work, &fresh, 0, fresh.count, NULL, 0, 0, 0.4, stats, run));
     asking = &fresh;
   }
@@ -135,6 +162,8 @@ ct_status ct_residual_net(const ct_residual *index, const ct_residual_plan *plan
   stats->seconds[CT_PHASE_NET] += lap(&since, run);
   if (!*built) return CT_OK;
   CT_TRY(ct_table_new(&work, net, run));
+  CT_TRY(lay_out_tables(&s, net, &net->members, work, built, 0.2, 0.05, stats, run));
+  if (!*built) return CT_OK;
   if (plan->method == 0) {
     CT_NEW(s.id, &run->arena, (size_t)index->n * TRIAL_K);
     CT_NEW(s.dist, &run->arena, (size_t)index->n * TRIAL_K);

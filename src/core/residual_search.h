@@ -28,6 +28,7 @@ typedef struct {
   int method;           /* 0: chosen by estimated cost, 1: scan, 2: two-frame search */
   double net_radius;    /* of the net, in d; <= 0: chosen */
   int frame;            /* centres per frame: 8 or 16; 0: chosen */
+  int coarse;           /* coarse frames (net_coarse.c): 0: chosen, 1: never, 2: wherever there are enough centres */
   double net_bytes;     /* most memory that a net with its table may take; <= 0: twice that of V */
   int fewest_early;     /* rows that are worth an index for the queries that want no later ones; <= 0: chosen */
   const ct_net *kept;   /* a net of the index with its table, from ct_residual_net(); NULL: none */

@@ -19,7 +19,9 @@
  * part of e_q outside the span of frame B. This bound is far stronger than any that triangle
  * inequalities give, where the residuals add up. For a whole ball, |w_q| reach + |y| max |w_x| +
  * rest_q max r_x bounds |rho|, with reach[A, B] = max over x in B of |M_A rho(A, x)|: far balls are
- * rejected with one small product.
+ * rejected with one small product. Where there are very many balls, coarse frames tell for whole pairs of
+ * balls that they are too far from each other, and the table has rows for the other pairs only
+ * (net_coarse.c); a pair that a query needs without them is measured (two_frame_measure.c).
  *
  * Course. Groups of queries of one ball are answered together. Seeds (two_frame_seed.c) give a
  * first lower bound of the k-th |rho|. Pass one visits the rest of the 32 nearest balls, then the
@@ -68,8 +70,8 @@
  * the k-th canonical |rho|, rounded down. With p of 1e-9 and less all of this may exceed 1: then
  * nothing is rejected, the query collects more candidates than it may, and the scan answers it.
  *
- * Everything else (which centres, which frame, which ball a point is in, the seeds, the order of
- * visits) affects speed only. */
+ * Everything else (which centres, which frame, which ball a point is in, which rows the table has, the
+ * seeds, the order of visits) affects speed only. */
 
 #include "canonical.h"
 
@@ -143,7 +145,10 @@ static void search_unit(void *task, int unit, int thread) {
   ct_ask *ask = s->ask;
   for (int g = first; g < last; g++) {
     const ct_ask_group *group = search->group + g;
-    if (group->ball != ball) ct_group_gather_gram(search->net, group->ball, s->gram);
+    if (group->ball != ball) {
+      ct_group_gather_gram(search->net, group->ball, s->gram);
+      ct_coarse_tops(search->net, search->asking, group->ball, s->top);
+    }
     ball = group->ball;
     search_group(search, s, group, ask, met[g - first]);
     ask += group->count;
@@ -245,6 +250,10 @@ static ct_status new_searcher(const ct_two_frame *search, ct_searcher *s, const 
   CT_TRY(ct_panel_new(&s->panel, net->pairs.rank, net->pairs.dim, &run->arena));
   CT_NEW(s->work, &run->arena, ct_pairs_work(&net->pairs, (int)near));
   CT_NEW(s->gram, &run->arena, balls * t);
+  CT_NEW(s->top, &run->arena, balls);
+  for (int p = 0; p < CT_GROUP_PANELS; p++)
+    CT_TRY(ct_panel_new(s->panel_of_group + p, net->pairs.rank, net->pairs.dim, &run->arena));
+  CT_NEW(s->tile, &run->arena, CT_TILE);
   CT_NEW(s->opened, &run->arena, CT_OPENED);
   for (int i = 0; i < CT_OPENED; i++) CT_NEW(s->opened[i].y, &run->arena, t * CT_GROUP_LANES);
   CT_NEW(s->hit, &run->arena, (size_t)4 * (size_t)widest);

@@ -15,7 +15,7 @@ static float float_down(double x) {
   return (float)(x - fabs(x) * 1.2e-7 - 1e-30);
 }
 
-static void set_least(ct_group *g, int lane, const ct_ask *ask) {
+void ct_group_set_least(ct_group *g, int lane, const ct_ask *ask) {
   g->least[lane] = ask->aside ? 2 : float_down(ask->list.least);
 }
 
@@ -34,7 +34,27 @@ static float skip_below(const ct_two_frame *search, const ct_group *g, int v) {
 }
 
 static void set_skips(const ct_two_frame *search, ct_group *g) {
-  for (int v = 0; v < g->lanes; v += CT_LANES) g->skip[v / CT_LANES] = skip_below(search, g, v);
+  g->skip_least = INFINITY;
+  for (int v = 0; v < g->lanes; v += CT_LANES) {
+    float skip = skip_below(search, g, v);
+    g->skip[v / CT_LANES] = skip;
+    g->skip_least = skip < g->skip_least ? skip : g->skip_least;
+  }
+}
+
+/* No ball whose top is below the bar can interest a query: there |rho| <= top + g_q noise. */
+static void set_bars(const ct_two_frame *search, ct_group *g) {
+  g->bar_least = INFINITY;
+  for (int i = 0; i < g->lanes; i++) {
+    double noise = (double)g->noise[i] * search->net->noise_most;
+    g->bar[i] = g->least[i] > 1.5f ? INFINITY : float_down((double)g->least[i] - noise);
+    g->bar_least = g->bar[i] < g->bar_least ? g->bar[i] : g->bar_least;
+  }
+}
+
+static void set_tests(const ct_two_frame *search, ct_group *g) {
+  set_skips(search, g);
+  set_bars(search, g);
 }
 
 void ct_group_start(const ct_two_frame *search, ct_searcher *s, const ct_ask_group *group,
@@ -47,7 +67,6 @@ void ct_group_start(const ct_two_frame *search, ct_searcher *s, const ct_ask_gro
   g->lanes = group->lanes;
   g->ld = ct_members_width(members, group->ball);
   g->alpha = members->alpha + block * (size_t)net->frame_size + group->first_lane;
-  g->table = members->table + block * (size_t)net->count + group->first_lane;
   g->w_norm = members->w_norm + at;
   g->residual = members->residual + at;
   g->gram = s->gram;
@@ -65,9 +84,11 @@ void ct_group_start(const ct_two_frame *search, ct_searcher *s, const ct_ask_gro
   for (int i = 0; i < group->count; i++) {
     int lane = ask[i].lane - group->first_lane;
     s->ask_of[lane] = (int)(ask + i - s->ask);
-    set_least(g, lane, ask + i);
+    ct_group_set_least(g, lane, ask + i);
   }
-  set_skips(search, g);
+  set_tests(search, g);
+  s->group_ask = ask;
+  s->packed = 0;
 }
 
 void ct_group_gather_gram(const ct_net *net, int ball, float *out) {
@@ -111,7 +132,7 @@ static void reseed(const ct_two_frame *search, ct_searcher *s, ct_ask *ask) {
   drop_below(ask);
 }
 
-static void make_room(const ct_two_frame *search, ct_searcher *s, ct_ask *ask) {
+void ct_ask_make_room(const ct_two_frame *search, ct_searcher *s, ct_ask *ask) {
   drop_below(ask);
   if (ask->estimates > search->crowd / 2) reseed(search, s, ask);
   if (ask->estimates > search->crowd / 2) ask->aside = 1;
@@ -132,16 +153,29 @@ static void take_hits(const ct_two_frame *search, ct_searcher *s, const ct_opene
                             members->position[start + hit->member]};
     ask->estimate[ask->estimates++] = estimate;
     if (ask->estimates < search->crowd) continue;
-    make_room(search, s, ask);
-    set_least(&s->group, hit->lane, ask);
+    ct_ask_make_room(search, s, ask);
+    ct_group_set_least(&s->group, hit->lane, ask);
   }
 }
 
 /* ---- balls ---- */
 
-static void aim(const ct_two_frame *search, int from, int at, ct_target *target) {
+/* The rows of centres frame[] among those of ball b, from a lane on; 0 when one is not there. */
+static int find_rows(const ct_two_frame *search, const ct_members *members, int b, const int *frame,
+                     int lane, const int16_t **row) {
+  for (int k = 0; k < search->net->frame_size; k++) {
+    const int16_t *found = ct_table_row(members, search->net->count, b, frame[k]);
+    if (!found) return 0;
+    row[k] = found + lane;
+  }
+  return 1;
+}
+
+/* 0 when the table does not have the rows that an estimate needs. */
+static int aim(const ct_two_frame *search, const ct_ask_group *group, int at, ct_target *target) {
   const ct_net *net = search->net;
   const ct_members *members = &net->members;
+  int from = group->ball;
   size_t t = (size_t)net->frame_size, block = members->padded[at];
   target->ball = at;
   target->lanes = ct_members_width(members, at);
@@ -150,7 +184,6 @@ static void aim(const ct_two_frame *search, int from, int at, ct_target *target)
   target->whiten = net->whiten + (size_t)at * t * t;
   target->w = members->w + block * t;
   target->residual = members->residual + block;
-  target->table = members->table + block * (size_t)net->count;
   target->reach = net->reach[(size_t)from * (size_t)net->count + (size_t)at];
   target->lift = net->lift[at];
   target->shrink = 1 / (1 + net->stretch[at]);
@@ -158,20 +191,13 @@ static void aim(const ct_two_frame *search, int from, int at, ct_target *target)
   target->max_w = net->max_w[at];
   target->max_residual = net->max_residual[at];
   target->max_noise = net->max_noise[at];
+  return find_rows(search, members, at, net->frame + (size_t)from * t, 0, target->row) &&
+         find_rows(search, search->asking, from, target->frame, group->first_lane, target->asked);
 }
 
-static void rows_of_frame(const ct_two_frame *search, int from, const ct_target *target,
-                          const int16_t **row) {
-  const int *frame = search->net->frame + (size_t)from * (size_t)search->net->frame_size;
+static void fetch_ahead(const ct_two_frame *search, const ct_target *target) {
   for (int k = 0; k < search->net->frame_size; k++)
-    row[k] = target->table + (size_t)frame[k] * (size_t)target->lanes;
-}
-
-static void fetch_ahead(const ct_two_frame *search, int from, const ct_target *target) {
-  const int16_t *row[CT_FRAME_MAX];
-  rows_of_frame(search, from, target, row);
-  for (int k = 0; k < search->net->frame_size; k++)
-    for (int i = 0; i < target->lanes; i += 32) __builtin_prefetch(row[k] + i);
+    for (int i = 0; i < target->lanes; i += 32) __builtin_prefetch(target->row[k] + i);
 }
 
 static int limit_of_active(const ct_two_frame *search, const ct_searcher *s, const ct_opened *o,
@@ -186,16 +212,19 @@ static int limit_of_active(const ct_two_frame *search, const ct_searcher *s, con
   return ct_rows_below(members->row + members->start[o->target.ball], o->target.members, limit);
 }
 
-static void estimate_opened(const ct_two_frame *search, ct_searcher *s, int from,
-                            const ct_opened *o) {
-  const int16_t *row[CT_FRAME_MAX];
-  rows_of_frame(search, from, &o->target, row);
+static void estimate_opened(const ct_two_frame *search, ct_searcher *s, const ct_opened *o) {
   for (int first = 0; first < o->active; first += 4) {
     int limit = limit_of_active(search, s, o, first);
     if (limit == 0) continue;
-    int hits = search->kernels->estimate(&s->group, o, row, first, limit, s->hit);
+    int hits = search->kernels->estimate(&s->group, o, first, limit, s->hit);
     take_hits(search, s, o, hits);
   }
+}
+
+/* Whether any query of the group may have a candidate in the ball, as far as the ball alone tells. */
+static int may_matter(const ct_two_frame *search, const ct_searcher *s, int from, int b) {
+  const float *reach = search->net->reach + (size_t)from * (size_t)search->net->count;
+  return !(s->top[b] < s->group.bar_least) && !(reach[b] < s->group.skip_least);
 }
 
 void ct_group_visit(const ct_two_frame *search, ct_searcher *s, const ct_ask_group *group,
@@ -204,13 +233,17 @@ void ct_group_visit(const ct_two_frame *search, ct_searcher *s, const ct_ask_gro
     int opened = 0;
     for (; i < count && opened < CT_OPENED; i++) {
       ct_opened *o = s->opened + opened;
-      aim(search, group->ball, ball[i], &o->target);
+      if (!may_matter(search, s, group->ball, ball[i])) continue;
+      if (!aim(search, group, ball[i], &o->target)) {
+        ct_group_measure(search, s, group, ball[i]);
+        continue;
+      }
       search->kernels->project(&s->group, o);
       if (o->active == 0) continue;
-      fetch_ahead(search, group->ball, &o->target);
+      fetch_ahead(search, &o->target);
       opened++;
     }
-    for (int j = 0; j < opened; j++) estimate_opened(search, s, group->ball, s->opened + j);
+    for (int j = 0; j < opened; j++) estimate_opened(search, s, s->opened + j);
   }
   s->nodes += (double)count * group->count;
 }
@@ -219,9 +252,9 @@ void ct_group_reseed(const ct_two_frame *search, ct_searcher *s, const ct_ask_gr
                      ct_ask *ask) {
   for (int i = 0; i < group->count; i++) {
     if (!ask[i].aside) reseed(search, s, ask + i);
-    set_least(&s->group, ask[i].lane - group->first_lane, ask + i);
+    ct_group_set_least(&s->group, ask[i].lane - group->first_lane, ask + i);
   }
-  set_skips(search, &s->group);
+  set_tests(search, &s->group);
 }
 
 static void finish_ask(const ct_two_frame *search, ct_searcher *s, ct_ask *ask) {

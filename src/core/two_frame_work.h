@@ -17,6 +17,9 @@
  * estimates of the others read are on their way from memory. */
 #define CT_OPENED 8
 
+/* Panels of a group's queries. */
+#define CT_GROUP_PANELS ((CT_GROUP_LANES + CT_PANEL - 1) / CT_PANEL)
+
 /* Queries of one ball, within a window of CT_GROUP_LANES lanes. */
 typedef struct {
   int ball;
@@ -88,6 +91,11 @@ typedef struct ct_searcher {
   /* groups */
   ct_group group;
   float *gram;       /* balls * frame_size */
+  float *top;        /* of the ball at work and each other: see net_coarse.c */
+  ct_ask *group_ask; /* of its first query */
+  ct_panel panel_of_group[CT_GROUP_PANELS]; /* its queries, once its pairs are measured: */
+  int packed;
+  double *tile;
   ct_opened *opened; /* a few at a time */
   ct_hit *hit;
   int *target; /* balls to visit */
@@ -95,6 +103,16 @@ typedef struct ct_searcher {
   double products;
   double nodes;
 } ct_searcher;
+
+/* Bounds of a group that change with its queries' bounds. */
+void ct_group_set_least(ct_group *group, int lane, const ct_ask *ask);
+
+/* Scores the best candidates of a query that has too many, or sets it aside. */
+void ct_ask_make_room(const ct_two_frame *search, ct_searcher *s, ct_ask *ask);
+
+/* Measures the group against a ball for which the table has no rows. */
+void ct_group_measure(const ct_two_frame *search, ct_searcher *s, const ct_ask_group *group,
+                      int ball);
 
 /* How many of count ascending rows are below limit. */
 int ct_rows_below(const int *row, int count, int limit);

@@ -90,7 +90,7 @@ static int make(const test_case *c, test_residual *index, test_residual *fresh, 
 typedef struct {
   int new_points, predecessors, subset, self, method, threads;
   ct_simd simd;
-  int frame, fewest_early;
+  int frame, coarse, fewest_early;
 } mode;
 
 static void fill_queries(ct_residual_queries *queries, const mode *m, const test_residual *index,
@@ -129,6 +129,7 @@ static void search(const test_case *c, const mode *m, const test_residual *index
   plan.method = m->method;
   plan.net_bytes = 1e9;
   plan.frame = m->frame;
+  plan.coarse = m->coarse;
   plan.fewest_early = m->fewest_early;
   twice += m->method == 2;
   ct_status status =
@@ -178,12 +179,84 @@ static void random_case(int number, test_random *random) {
                 1 + test_below(random, 3),
                 (ct_simd)test_below(random, (int)ct_simd_best() + 1),
                 8 * test_below(random, 3),
+                1 + test_below(random, 2),
                 test_below(random, 2) ? 20 : 0};
       search(&c, &m, &index, &fresh, random);
     }
   test_residual_free(&index);
   test_residual_free(&fresh);
   test_host_end(&host);
+}
+
+/* ---- far balls ---- */
+
+/* Pairs of balls whose tops were compared, those that a search may reject, and those without rows. */
+static double compared, rejected, closed;
+
+static double largest_rho(const ct_net *net, int a, int b, double *t) {
+  const ct_members *m = &net->members;
+  int size = m->start[b + 1] - m->start[b];
+  double largest = 0;
+  for (int i = m->start[a]; i < m->start[a + 1]; i++) {
+    ct_residual_t(net->index, m->position[i], net->index, m->position + m->start[b], size, t, NULL,
+                  CT_SIMD_BASE);
+    for (int j = 0; j < size; j++)
+      if (m->position[i] != m->position[m->start[b] + j] && 1 - t[j] > largest) largest = 1 - t[j];
+  }
+  return largest;
+}
+
+static int has_rows(const ct_net *net, int a, int b) {
+  for (int k = 0; k < net->frame_size; k++)
+    if (!ct_table_row(&net->members, net->count, b, net->frame[a * net->frame_size + k])) return 0;
+  return 1;
+}
+
+static void compare_tops(const ct_net *net) {
+  float *top = test_new((size_t)net->count * sizeof *top);
+  double *t = test_new((size_t)net->members.count * sizeof *t);
+  int low = 0;
+  for (int a = 0; a < net->count; a++) {
+    ct_coarse_tops(net, &net->members, a, top);
+    for (int b = 0; b < net->count; b++) {
+      double noise = (double)net->max_noise[a] * net->max_noise[b];
+      low += largest_rho(net, a, b, t) > (double)top[b] + noise;
+      compared++;
+      rejected += top[b] < 0.8f;
+      closed += !has_rows(net, a, b);
+    }
+  }
+  CHECK(low == 0);
+  free(top);
+  free(t);
+}
+
+/* No two members of two balls correlate by more than the pair's top, whatever the data. */
+static void far_balls(test_random *random) {
+  for (int i = 0; i < 28; i++) {
+    test_host host;
+    test_host_start(&host);
+    ct_run run = test_run(&host, 2, ct_simd_best());
+    test_case c = {kinds[i % 7], i % 2 ? NORMAL : SOME_DUPLICATES, 400 + 100 * (i % 5), 1 + i / 7 % 2,
+                   10 + 3 * i, 5};
+    test_residual index, fresh;
+    ct_residual_plan plan;
+    ct_net net;
+    ct_stats stats = {0};
+    int built = 0;
+    ct_residual_plan_default(&plan);
+    plan.method = plan.coarse = 2;
+    plan.net_radius = 0.4;
+    if (make(&c, &index, &fresh, random, &run) &&
+        CHECK(ct_residual_net(&index.residual, &plan, &net, &built, &stats, &run) == CT_OK) &&
+        built && net.coarse.count > 0)
+      compare_tops(&net);
+    test_residual_free(&index);
+    test_residual_free(&fresh);
+    test_host_end(&host);
+  }
+  printf("tops: %.0f, below 0.8: %.0f, without rows: %.0f\n", compared, rejected, closed);
+  CHECK(rejected > compared / 20 && closed > compared / 20);
 }
 
 /* ---- what can go wrong ---- */
@@ -254,6 +327,7 @@ int main(void) {
   for (int i = 0; i < 196; i++) random_case(i, &random);
   interruptions(1, &random);
   interruptions(2, &random);
+  far_balls(&random);
   printf("two-frame search: %d of %d\n", taken, twice);
   CHECK(taken > twice / 4);
   return check_report();
