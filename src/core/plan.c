@@ -31,6 +31,10 @@
 #define COARSE_PAIR_BYTES 4.0
 #define COARSE_COLUMN 0.15
 
+/* With fewer points the balls of a net in two columns are so large that coarse centres are about as many
+ * (net_build.c: the radius). */
+#define COARSE_POINTS 250000
+
 /* More coarse centres than these shares of the points and of the balls cost more than they save; of the
  * balls there may be more where the whole table would take too much memory. */
 #define POINTS_PER_COARSE 64.0
@@ -82,7 +86,8 @@ int ct_plan_worth_a_net(const ct_residual_plan *plan, const ct_residual *index,
  * pairs would be rejected (frames of a quarter of the centres pass 13 of 27 balls in two columns, 42 of 50
  * in three). */
 static int wants_coarse(const ct_residual_plan *plan, const ct_residual *index) {
-  return plan->coarse == 2 || (plan->coarse == 0 && index->dim <= 2);
+  int many = plan->method == 2 || index->n >= COARSE_POINTS;
+  return plan->coarse == 2 || (plan->coarse == 0 && index->dim <= 2 && many);
 }
 
 
