@@ -10,7 +10,7 @@
  * less balls hold more points and neighbours are closer, and a coarser net costs less; but with very
  * many points ever more of them stand in balls that no bound rejects: 57, 91 and 271 scores a query
  * for 1, 2 and 4 times FLAT_POINTS. There the radius falls by their number; the fourth root takes 790,
- * 2400 and 4400 balls for 1, 4 and 8 times FLAT_POINTS, and scores stay at 40 to 60 a query. */
+ * 2380 and 3840 balls for 1, 4 and 8 times FLAT_POINTS, and scores stay at 45 to 61 a query. */
 #define RADIUS 0.65
 #define RADIUS_FLAT 0.7
 #define FLAT_POINTS 1e5

@@ -83,13 +83,12 @@ int ct_plan_worth_a_net(const ct_residual_plan *plan, const ct_residual *index,
 }
 
 /* Coarse frames tell far balls apart. In more than two columns most balls are near each other, and few
- * pairs would be rejected (frames of a quarter of the centres pass 13 of 27 balls in two columns, 42 of 50
- * in three). */
+ * pairs would be rejected: frames of half the centres pass 42 of 50 balls in three, those of a quarter
+ * 12 of 28 in two. */
 static int wants_coarse(const ct_residual_plan *plan, const ct_residual *index) {
   int many = plan->method == 2 || index->n >= COARSE_POINTS;
   return plan->coarse == 2 || (plan->coarse == 0 && index->dim <= 2 && many);
 }
-
 
 /* The largest number of balls with which a net of n points keeps to bytes: the root of a square. With
  * coarse frames the table is cut to what is left (ct_plan_most_entries), so a guess will do. */
