@@ -171,7 +171,7 @@ static SEXP raw_of(const block_arena *arena, const char *memory, size_t bytes) {
     return block;
   }
   SEXP copy = Rf_allocVector(RAWSXP, (R_xlen_t)bytes);
-  memcpy(RAW(copy), memory, bytes);
+  if (bytes) memcpy(RAW(copy), memory, bytes);
   return copy;
 }
 
@@ -204,7 +204,7 @@ const ct_net *ffi_net_view(SEXP list, const ct_residual *index, const ct_run *ru
   for (int i = 0; i < CT_NET_ARRAYS; i++) {
     SEXP raw = ffi_list_get(list, arrays[i].name);
     if (TYPEOF(raw) != RAWSXP || !holds(raw, arrays[i].bytes)) ffi_raise(CT_ERR_INDEX);
-    *arrays[i].data = RAW(raw);
+    *arrays[i].data = arrays[i].bytes ? RAW(raw) : NULL;
   }
   char *seen = ct_arena_get(&run->arena, (size_t)index->n, 1);
   if (!ct_net_in_range(net, seen)) ffi_raise(CT_ERR_INDEX);

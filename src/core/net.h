@@ -22,7 +22,7 @@
 typedef struct {
   size_t *block;   /* balls + 1: where each ball's rows begin, ld entries each */
   uint16_t *place; /* balls * balls: at b * balls + c, 1 + the number of centre c's row among those of */
-                   /* ball b; 0: it has none */
+                   /* ball b, 0: it has none; NULL: all have all rows, in their order */
   size_t entries;  /* the last of block */
   int16_t *cell;
 } ct_table;
@@ -60,9 +60,14 @@ static inline int ct_members_width(const ct_members *members, int b) {
   return (int)(members->padded[b + 1] - members->padded[b]);
 }
 
+/* 1 + the number of centre c's row among those of ball b, or 0. */
+static inline int ct_table_place(const ct_table *table, int balls, int b, int c) {
+  return table->place ? table->place[(size_t)b * (size_t)balls + (size_t)c] : c + 1;
+}
+
 /* The correlations of ball b's members with centre c, NULL where the table has none. */
 static inline const int16_t *ct_table_row(const ct_members *members, int balls, int b, int c) {
-  int place = members->table.place[(size_t)b * (size_t)balls + (size_t)c];
+  int place = ct_table_place(&members->table, balls, b, c);
   size_t width = (size_t)ct_members_width(members, b);
   return place ? members->table.cell + members->table.block[b] + (size_t)(place - 1) * width : NULL;
 }

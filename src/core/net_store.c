@@ -119,7 +119,7 @@ void ct_net_arrays(ct_net *net, ct_net_array arrays[CT_NET_ARRAYS]) {
   arrays[i++] = ARRAY(members.alpha_sum, lanes);
   arrays[i++] = ARRAY(members.noise, lanes);
   arrays[i++] = ARRAY(members.table.block, balls + 1);
-  arrays[i++] = ARRAY(members.table.place, balls * balls);
+  arrays[i++] = ARRAY(members.table.place, net->coarse.count > 0 ? balls * balls : 0);
   arrays[i++] = ARRAY(members.table.cell, net->members.table.entries);
   arrays[i++] = ARRAY(members.outline.w, far ? balls : 0);
   arrays[i++] = ARRAY(members.outline.residual, far ? balls : 0);
@@ -209,9 +209,9 @@ static int table_in_range(const ct_net *net) {
   size_t balls = (size_t)net->count;
   if (table->block[0] != 0 || table->block[balls] != table->entries) return 0;
   for (size_t b = 0; b < balls; b++) {
-    size_t width = (size_t)ct_members_width(&net->members, (int)b), rows = 0;
+    size_t width = (size_t)ct_members_width(&net->members, (int)b), rows = table->place ? 0 : balls;
     if (table->block[b + 1] < table->block[b] || table->block[b + 1] > table->entries) return 0;
-    for (size_t c = 0; c < balls; c++)
+    for (size_t c = 0; table->place && c < balls; c++)
       if (table->place[b * balls + c] > rows) rows = table->place[b * balls + c];
     if (table->block[b + 1] - table->block[b] < rows * width) return 0;
   }

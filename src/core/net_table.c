@@ -53,7 +53,7 @@ static int needed_centres(const ct_table_work *task, int first, int last, int *c
     int c = task->ball ? task->ball[i] : i, needed = 0;
     if (skips && task->filled[c]) continue;
     for (int b = members->ball[first]; b <= members->ball[last - 1] && !needed; b++)
-      needed = members->table.place[(size_t)b * (size_t)balls + (size_t)c];
+      needed = ct_table_place(&members->table, balls, b, c);
     if (needed) centre[count++] = c;
   }
   return count;
@@ -176,9 +176,8 @@ ct_status ct_table_lay_out(ct_members *members, int balls, const ct_run *run) {
   CT_NEW(table->block, &run->arena, (size_t)balls + 1);
   table->block[0] = 0;
   for (int b = 0; b < balls; b++) {
-    const uint16_t *place = table->place + (size_t)b * (size_t)balls;
     size_t rows = 0;
-    for (int c = 0; c < balls; c++) rows += place[c] > 0;
+    for (int c = 0; c < balls; c++) rows += ct_table_place(table, balls, b, c) > 0;
     table->block[b + 1] = table->block[b] + rows * (size_t)ct_members_width(members, b);
   }
   table->entries = table->block[balls];
@@ -186,9 +185,7 @@ ct_status ct_table_lay_out(ct_members *members, int balls, const ct_run *run) {
 }
 
 ct_status ct_table_open_all(ct_members *members, int balls, const ct_run *run) {
-  size_t pairs = (size_t)balls * (size_t)balls;
-  CT_NEW(members->table.place, &run->arena, pairs);
-  for (size_t i = 0; i < pairs; i++) members->table.place[i] = (uint16_t)(i % (size_t)balls + 1);
+  members->table.place = NULL;
   return ct_table_lay_out(members, balls, run);
 }
 
