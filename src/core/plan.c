@@ -16,17 +16,18 @@
 /* k above this share of the points: the scan scores everything (residual_scan.c). */
 #define LARGEST_K 32
 
-/* What a net keeps, with frames of sixteen: of every pair of balls a correlation, a reach and a place in
- * the table, of every ball its frame, of every point its column of the table, coordinates, bounds and
+/* What a net keeps, with frames of sixteen: of every pair of balls a correlation and a reach, of every
+ * ball its frame, of every point its column of the table, coordinates, bounds and
  * places. Padding adds half of CT_LANES lanes a ball. */
-#define BALL_PAIR_BYTES 10.0
+#define BALL_PAIR_BYTES 8.0
 #define BALL_BYTES (4.0 * CT_FRAME_MAX * CT_FRAME_MAX + 4.0 * CT_FRAME_MAX + 4.0 * CT_NEAR + 48)
 #define LANE_BYTES (8.0 * CT_FRAME_MAX + 16)
 #define MEMBER_BYTES 20.0
 #define ENTRY_BYTES 2.0
 
-/* With coarse frames: of each ball a second frame, and a reach of every coarse centre; columns of the
- * table are shorter. */
+/* With coarse frames: of every pair of balls a place in the table, of each ball a second frame, and a
+ * reach of every coarse centre; columns of the table are shorter. */
+#define PLACE_BYTES 2.0
 #define COARSE_BALL_BYTES (BALL_BYTES + 4.0 * CT_FRAME_MAX * CT_FRAME_MAX + 4.0 * CT_FRAME_MAX + 20)
 #define COARSE_PAIR_BYTES 4.0
 #define COARSE_COLUMN 0.15
@@ -94,7 +95,7 @@ static int wants_coarse(const ct_residual_plan *plan, const ct_residual *index) 
  * coarse frames the table is cut to what is left (ct_plan_most_entries), so a guess will do. */
 static double balls_within(double bytes, double n, int coarse) {
   double column = ENTRY_BYTES * (coarse ? COARSE_COLUMN : 1);
-  double square = BALL_PAIR_BYTES + column * CT_LANES / 2;
+  double square = BALL_PAIR_BYTES + (coarse ? PLACE_BYTES : 0) + column * CT_LANES / 2;
   double linear = BALL_BYTES + column * n + LANE_BYTES * CT_LANES / 2;
   if (coarse) linear += COARSE_BALL_BYTES - BALL_BYTES + COARSE_PAIR_BYTES * n / POINTS_PER_COARSE;
   double rest = bytes - n * (LANE_BYTES + MEMBER_BYTES);
@@ -117,7 +118,8 @@ static double bytes_of(const ct_residual_plan *plan, const ct_residual *index) {
 double ct_plan_most_entries(const ct_residual_plan *plan, const ct_residual *index,
                             const ct_net *net) {
   double balls = net->count, coarse = net->coarse.count;
-  double pairs = balls * balls * BALL_PAIR_BYTES + 4 * balls * (net->gram_step - balls);
+  double pair = BALL_PAIR_BYTES + (coarse > 0 ? PLACE_BYTES : 0);
+  double pairs = balls * balls * pair + 4 * balls * (net->gram_step - balls);
   double own = balls * (coarse > 0 ? COARSE_BALL_BYTES : BALL_BYTES);
   double points = (double)net->members.lanes * LANE_BYTES + index->n * MEMBER_BYTES;
   double far = coarse * (balls + coarse + 1) * COARSE_PAIR_BYTES;
