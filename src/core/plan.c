@@ -16,28 +16,28 @@
 /* k above this share of the points: the scan scores everything (residual_scan.c). */
 #define LARGEST_K 32
 
-/* What a net keeps, with frames of sixteen: of every pair of balls a correlation and a reach, of every
- * ball its frame, of every point its column of the table, coordinates, bounds and
- * places. Padding adds half of CT_LANES lanes a ball. */
+/* What a net keeps, with frames of sixteen: of every pair of balls a correlation and a reach, of
+ * every ball its frame, of every point its column of the table, coordinates, bounds and places.
+ * Padding adds half of CT_LANES lanes a ball. */
 #define BALL_PAIR_BYTES 8.0
 #define BALL_BYTES (4.0 * CT_FRAME_MAX * CT_FRAME_MAX + 4.0 * CT_FRAME_MAX + 4.0 * CT_NEAR + 48)
 #define LANE_BYTES (8.0 * CT_FRAME_MAX + 16)
 #define MEMBER_BYTES 20.0
 #define ENTRY_BYTES 2.0
 
-/* With coarse frames: of every pair of balls a place in the table, of each ball a second frame, and a
- * reach of every coarse centre; columns of the table are shorter. */
+/* With coarse frames: of every pair of balls a place in the table, of each ball a second frame, and
+ * a reach of every coarse centre; columns of the table are shorter. */
 #define PLACE_BYTES 2.0
 #define COARSE_BALL_BYTES (BALL_BYTES + 4.0 * CT_FRAME_MAX * CT_FRAME_MAX + 4.0 * CT_FRAME_MAX + 20)
 #define COARSE_PAIR_BYTES 4.0
 #define COARSE_COLUMN 0.15
 
-/* With fewer points the balls of a net in two columns are so large that coarse centres are about as many
- * (net_build.c: the radius). */
+/* With fewer points the balls of a net in two columns are so large that coarse centres are about as
+ * many (net_build.c: the radius). */
 #define COARSE_POINTS 250000
 
-/* More coarse centres than these shares of the points and of the balls cost more than they save; of the
- * balls there may be more where the whole table would take too much memory. */
+/* More coarse centres than these shares of the points and of the balls cost more than they save; of
+ * the balls there may be more where the whole table would take too much memory. */
 #define POINTS_PER_COARSE 64.0
 #define BALLS_PER_COARSE 4.0
 #define BALLS_PER_FORCED 1.5
@@ -83,16 +83,17 @@ int ct_plan_worth_a_net(const ct_residual_plan *plan, const ct_residual *index,
          queries_worth(index, queries) >= FEWEST_QUERIES;
 }
 
-/* Coarse frames tell far balls apart. In more than two columns most balls are near each other, and few
- * pairs would be rejected: frames of half the centres pass 42 of 50 balls in three, those of a quarter
- * 12 of 28 in two. */
+/* Coarse frames tell far balls apart. In more than two columns most balls are near each other, and
+ * few pairs would be rejected: frames of half the centres pass 42 of 50 balls in three, those of a
+ * quarter 12 of 28 in two. */
 static int wants_coarse(const ct_residual_plan *plan, const ct_residual *index) {
   int many = plan->method == 2 || index->n >= COARSE_POINTS;
   return plan->coarse == 2 || (plan->coarse == 0 && index->dim <= 2 && many);
 }
 
-/* The largest number of balls with which a net of n points keeps to bytes: the root of a square. With
- * coarse frames the table is cut to what is left (ct_plan_most_entries), so a guess will do. */
+/* The largest number of balls with which a net of n points keeps to bytes: the root of a square.
+ * With coarse frames the table is cut to what is left (ct_plan_most_entries), so a guess will do.
+ */
 static double balls_within(double bytes, double n, int coarse) {
   double column = ENTRY_BYTES * (coarse ? COARSE_COLUMN : 1);
   double square = BALL_PAIR_BYTES + (coarse ? PLACE_BYTES : 0) + column * CT_LANES / 2;
