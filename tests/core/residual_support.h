@@ -61,6 +61,21 @@ static inline void test_residual_new(test_residual *r, ct_covariance_kind kind, 
   r->position = test_new((size_t)n * sizeof *r->position);
 }
 
+/* As the core sees it, V of unknown origin. */
+static inline ct_residual test_residual_view(const test_residual *r) {
+  return (ct_residual){.covariance = &r->covariance,
+                       .n = r->n,
+                       .dim = r->dim,
+                       .rank = r->rank,
+                       .stride = ct_residual_stride(r->rank),
+                       .x = r->x,
+                       .V = r->V,
+                       .p = r->p,
+                       .scale = r->scale,
+                       .row = r->row,
+                       .position = r->position};
+}
+
 /* Positions in the order of rows given by row[]; V and p from rank inducing points u and their factor,
  * which is copied. */
 static inline ct_status test_residual_factor(test_residual *r, const double *u, const double *L,
@@ -69,18 +84,8 @@ static inline ct_status test_residual_factor(test_residual *r, const double *u, 
   for (int i = 0; i < r->n; i++) r->position[r->row[i]] = i;
   if (r->rank > 0) memcpy(r->L, L, (size_t)r->rank * (size_t)r->rank * sizeof *L);
   r->factor = (ct_factor){r->L, jitter};
-  r->residual = (ct_residual){.covariance = &r->covariance,
-                              .factor = r->rank > 0 ? &r->factor : NULL,
-                              .n = r->n,
-                              .dim = r->dim,
-                              .rank = r->rank,
-                              .stride = ct_residual_stride(r->rank),
-                              .x = r->x,
-                              .V = r->V,
-                              .p = r->p,
-                              .scale = r->scale,
-                              .row = r->row,
-                              .position = r->position};
+  r->residual = test_residual_view(r);
+  if (r->rank > 0) r->residual.factor = &r->factor;
   if (r->rank > 0) {
     CT_TRY(ct_factor_apply(&r->covariance, L, u, r->rank, r->x, r->n, r->dim, r->V, r->p, &stats,
                            run));

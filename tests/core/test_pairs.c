@@ -70,17 +70,7 @@ static void fill(test_residual *r, test_random *random) {
   for (int i = 0; i < r->n; i++)
     for (int t = 0; t < stride; t++)
       r->V[(size_t)i * (size_t)stride + (size_t)t] = t < r->rank ? test_uniform(random) - 0.5 : 0;
-  r->residual = (ct_residual){.covariance = &r->covariance,
-                              .n = r->n,
-                              .dim = r->dim,
-                              .rank = r->rank,
-                              .stride = stride,
-                              .x = r->x,
-                              .V = r->V,
-                              .p = r->p,
-                              .scale = r->scale,
-                              .row = r->row,
-                              .position = r->position};
+  r->residual = test_residual_view(r);
 }
 
 static void check_tile(const ct_pairs *pairs, const ct_residual *r, int lanes, const ct_run *run) {
