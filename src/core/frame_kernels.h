@@ -9,11 +9,16 @@
 /* A group of queries of ball A, up to CT_GROUP_LANES lanes of its block. */
 #define CT_GROUP_LANES 64
 
+/* Coordinates of queries in bytes are at most so many steps: then the sum of two products with
+ * unsigned bytes has 16 bits. Those of members have CT_SIEVE_W steps on each side of 128. */
+#define CT_SIEVE_STEPS 63
+#define CT_SIEVE_W 127
+#define CT_WORDS (CT_FRAME_MAX / 4)
+
 typedef struct {
   int lanes;          /* a multiple of CT_LANES */
-  int ld;             /* lanes of the whole block: from one coordinate or centre to the next */
-  const float *alpha; /* here and below: already at the group's first lane */
-  const float *w_norm;
+  float alpha[CT_FRAME_MAX * CT_GROUP_LANES]; /* coordinate by coordinate */
+  const float *w_norm; /* at the group's first lane, as residual */
   const float *residual;
   const float *gram; /* balls * frame_size: correlations of each centre with the frame of A */
   float least[CT_GROUP_LANES]; /* proved lower bound of the k-th |rho|; 2 where nobody asks */
@@ -25,6 +30,11 @@ typedef struct {
   float skip_least;      /* the least of them */
   float bar[CT_GROUP_LANES]; /* the query needs no ball whose top is below */
   float bar_least;
+  /* in bytes (two_frame_sieve.c), four coordinates a word */
+  int alpha_word[CT_WORDS * CT_GROUP_LANES];
+  float alpha_step[CT_GROUP_LANES]; /* of a product with a byte of the table */
+  float alpha_base[CT_GROUP_LANES]; /* what the bytes' offsets add to */
+  float blur[CT_GROUP_LANES];       /* how far bytes put a sum with the table off */
 } ct_group;
 
 typedef struct {
@@ -33,7 +43,11 @@ typedef struct {
   int members;
   const int *frame; /* frame_size balls */
   const float *whiten;
-  const float *w;
+  const float *alpha; /* member by member */
+  const int *w_word;  /* frame_size / 4 * lanes */
+  float w_step;      /* of these bytes */
+  float w_off;       /* bound on |w - w in bytes| */
+  float frame_root;  /* sqrt(frame_size) / 2 */
   const float *residual;
   const int16_t *row[CT_FRAME_MAX];   /* this ball's rows of the table for the frame of A */
   const int16_t *asked[CT_FRAME_MAX]; /* and A's for this ball's frame, at the group's first lane */
@@ -51,17 +65,15 @@ typedef struct {
   ct_target target;
   int active; /* queries whose bound for the ball does not reject it */
   int lane[CT_GROUP_LANES];
-  float *y;                   /* frame_size * CT_GROUP_LANES */
+  float *z;                   /* frame_size * CT_GROUP_LANES: what is left of the query's */
+                              /* correlations with the frame's centres */
   float rest[CT_GROUP_LANES]; /* norm of what neither frame explains of the query */
   float need[CT_GROUP_LANES]; /* |estimate| + rest * residual must reach it */
+  int y_word[CT_WORDS * CT_GROUP_LANES];
+  float y_step[CT_GROUP_LANES];
+  float base[CT_GROUP_LANES];
+  float sieve[CT_GROUP_LANES]; /* need of an estimate from bytes */
 } ct_opened;
-
-typedef struct {
-  int lane;
-  int member;
-  float estimate;
-  float rest;
-} ct_hit;
 
 typedef struct {
   /* out[r * CT_PANEL + l] = c * row_scale[r] * lane_scale[l] in steps of the table. */
@@ -72,10 +84,14 @@ typedef struct {
   float (*reach)(const float *whiten, const int16_t *const *row, int lanes);
   /* Projects the group on the frame of a ball. */
   void (*project)(const ct_group *group, ct_opened *opened);
-  /* Estimates for active queries first .. first + 3 and members below limit of an opened ball.
-   * Returns the number of hits. */
-  int (*estimate)(const ct_group *group, const ct_opened *opened, int first, int limit,
-                  ct_hit *hit);
+  /* The high bytes of a table's rows, four rows a word: frame_size / 4 * lanes words. */
+  void (*pack)(const int16_t *const *row, int lanes, int *cell);
+  /* Members below limit that bytes do not reject for the query in an active lane of an opened ball,
+   * cell its packed rows. Returns their number. */
+  int (*sieve)(const ct_group *group, const ct_opened *opened, const int *cell, int lane, int limit,
+               int *member);
+  /* |estimate| of a member. */
+  float (*estimate)(const ct_group *group, const ct_opened *opened, int lane, int member);
 } ct_frame_kernels;
 
 /* For frame sizes 8 and 16. */

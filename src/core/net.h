@@ -46,8 +46,8 @@ typedef struct {
   int *start;       /* balls + 1: members of ball b are start[b] .. start[b + 1] - 1 */
   size_t *padded;   /* balls + 1 */
   size_t lanes;     /* the last of padded: lanes in all */
-  float *w;         /* frame * ld a ball, coordinate by coordinate: the point in its ball's frame */
-  float *alpha;     /* frame * ld a ball: the same as coefficients of the frame's centres */
+  float *alpha;     /* frame a lane, member by member: the point as a sum of its frame's centres */
+  int *w_word;      /* frame / 4 * ld a ball: its coordinates w in the frame, in bytes, four a word */
   float *residual;  /* bound on the norm of what the frame does not explain */
   float *w_norm;    /* bound on |w| */
   float *alpha_sum; /* bound on sum |alpha| */

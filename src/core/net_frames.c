@@ -13,6 +13,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "frame_kernels.h"
 #include "rounds.h"
 
 #define GRAM_RAISE 1e-9
@@ -208,6 +209,8 @@ typedef struct {
   ct_members *members;
   double *work;
   size_t work_size;
+  float *w; /* of the ball at work: a thread's scratch, as work */
+  size_t w_size;
   int *unsound; /* one a thread */
 } frame_task;
 
@@ -306,21 +309,42 @@ static double own_norm(const ct_net *net, const ct_residual *points, int i) {
   return (points->covariance->variance - norm * norm) * scale * scale;
 }
 
-static void store(ct_members *members, const coordinates *at, int t, size_t block, int ld,
-                  int lane) {
-  double w = 0, sum = 0;
+/* w goes to scratch, until that of the whole ball is known. */
+static void store(ct_members *members, const coordinates *at, int t, size_t lane, float *w) {
+  double square = 0, sum = 0;
   for (int k = 0; k < t; k++) {
-    members->w[block * (size_t)t + (size_t)(k * ld + lane)] = (float)at->w[k];
-    members->alpha[block * (size_t)t + (size_t)(k * ld + lane)] = (float)at->alpha[k];
-    w += at->w[k] * at->w[k];
+    w[k] = (float)at->w[k];
+    members->alpha[lane * (size_t)t + (size_t)k] = (float)at->alpha[k];
+    square += at->w[k] * at->w[k];
     sum += fabs(at->alpha[k]);
   }
-  members->w_norm[block + (size_t)lane] = (float)(sqrt(w) * UP);
-  members->alpha_sum[block + (size_t)lane] = (float)(sum * UP);
+  members->w_norm[lane] = (float)(sqrt(square) * UP);
+  members->alpha_sum[lane] = (float)(sum * UP);
 }
 
-static void clear_block(ct_members *members, int t, size_t block, int ld) {
-  memset(members->w + block * (size_t)t, 0, (size_t)(t * ld) * sizeof *members->w);
+static float largest_w(const ct_members *members, int b) {
+  float most = 0;
+  for (size_t i = members->padded[b]; i < members->padded[b + 1]; i++)
+    most = members->w_norm[i] > most ? members->w_norm[i] : most;
+  return most;
+}
+
+/* w in bytes around 128, in steps of the ball's largest |w| (two_frame_sieve.c). */
+static void pack_w(ct_members *members, int b, int t, const float *w) {
+  int ld = ct_members_width(members, b);
+  int *word = members->w_word + members->padded[b] * (size_t)t / 4;
+  float scale = CT_SIEVE_W / (largest_w(members, b) + 1e-30f);
+  for (int lane = 0; lane < ld; lane++)
+    for (int k = 0; k < t / 4; k++) {
+      unsigned packed = 0;
+      for (int j = 0; j < 4; j++)
+        packed |= (unsigned)(128.5f + w[lane * t + 4 * k + j] * scale) << (8 * j);
+      word[k * ld + lane] = (int)packed;
+    }
+}
+
+static void clear_block(ct_members *members, int t, size_t block, int ld, float *w) {
+  memset(w, 0, (size_t)(t * ld) * sizeof *w);
   memset(members->alpha + block * (size_t)t, 0, (size_t)(t * ld) * sizeof *members->alpha);
   for (int i = 0; i < ld; i++) {
     size_t at = block + (size_t)i;
@@ -340,7 +364,8 @@ static void ball_coordinates(void *task, int b, int thread) {
   double G[CT_FRAME_MAX * CT_FRAME_MAX], rho[CT_FRAME_MAX];
   double *work = f->work + (size_t)thread * f->work_size;
   const float *M = net->whiten + (size_t)b * (size_t)(t * t);
-  clear_block(members, t, block, ld);
+  float *w = f->w + (size_t)thread * f->w_size;
+  clear_block(members, t, block, ld, w);
   if (ld == 0) return;
   frame_centres(net, b, centre);
   frame_gram(net, centre, G, work);
@@ -350,7 +375,7 @@ static void ball_coordinates(void *task, int b, int thread) {
     coordinates here;
     correlate(net, members->points, x, centre, rho, work);
     coordinates_of(M, rho, t, &here);
-    store(members, &here, t, block, ld, lane);
+    store(members, &here, t, at, w + lane * t);
     double noise = members->noise_of[x];
     double doubt = noise + (double)members->alpha_sum[at] * net->frame_noise[b];
     double own = own_norm(net, members->points, x);
@@ -361,6 +386,16 @@ static void ball_coordinates(void *task, int b, int thread) {
                                      2 * FLOAT_ROUND * (double)members->alpha_sum[at]) *
                                     UP);
   }
+  pack_w(members, b, t, w);
+}
+
+static size_t widest(const ct_members *members, int balls) {
+  int most = 0;
+  for (int b = 0; b < balls; b++) {
+    int width = ct_members_width(members, b);
+    most = width > most ? width : most;
+  }
+  return (size_t)most;
 }
 
 ct_status ct_members_coordinates(ct_members *members, ct_net *net, double done, double share,
@@ -373,7 +408,9 @@ ct_status ct_members_coordinates(ct_members *members, ct_net *net, double done, 
   CT_NEW(f.work, &run->arena, (size_t)run->threads * f.work_size);
   CT_NEW(f.unsound, &run->arena, run->threads);
   memset(f.unsound, 0, (size_t)run->threads * sizeof *f.unsound);
-  CT_NEW(members->w, &run->arena, lanes * t);
+  f.w_size = t * widest(members, net->count);
+  CT_NEW(f.w, &run->arena, (size_t)run->threads * f.w_size);
+  CT_NEW(members->w_word, &run->arena, lanes * t / 4);
   CT_NEW(members->alpha, &run->arena, lanes * t);
   CT_NEW(members->residual, &run->arena, lanes);
   CT_NEW(members->w_norm, &run->arena, lanes);

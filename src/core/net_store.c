@@ -112,8 +112,8 @@ void ct_net_arrays(ct_net *net, ct_net_array arrays[CT_NET_ARRAYS]) {
   arrays[i++] = ARRAY(members.ball, members);
   arrays[i++] = ARRAY(members.start, balls + 1);
   arrays[i++] = ARRAY(members.padded, balls + 1);
-  arrays[i++] = ARRAY(members.w, frame * lanes);
   arrays[i++] = ARRAY(members.alpha, frame * lanes);
+  arrays[i++] = ARRAY(members.w_word, frame * lanes / 4);
   arrays[i++] = ARRAY(members.residual, lanes);
   arrays[i++] = ARRAY(members.w_norm, lanes);
   arrays[i++] = ARRAY(members.alpha_sum, lanes);
@@ -192,7 +192,7 @@ static int floats_in_range(const ct_net *net) {
   size_t balls = (size_t)net->count, frame = (size_t)net->frame_size;
   int wild = 0;
   for (int i = 0; i < net->index->n; i++) wild |= !is_bound(net->norm[i]);
-  return !wild && all_numbers(m->w, frame * m->lanes) && all_numbers(m->alpha, frame * m->lanes) &&
+  return !wild && all_numbers(m->alpha, frame * m->lanes) &&
          all_numbers(m->residual, m->lanes) && all_numbers(m->w_norm, m->lanes) &&
          all_numbers(m->alpha_sum, m->lanes) && all_numbers(m->noise, m->lanes) &&
          all_numbers(net->gram, balls * (size_t)net->gram_step) &&

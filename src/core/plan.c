@@ -21,7 +21,7 @@
  * Padding adds half of CT_LANES lanes a ball. */
 #define BALL_PAIR_BYTES 8.0
 #define BALL_BYTES (4.0 * CT_FRAME_MAX * CT_FRAME_MAX + 4.0 * CT_FRAME_MAX + 4.0 * CT_NEAR + 48)
-#define LANE_BYTES (8.0 * CT_FRAME_MAX + 16)
+#define LANE_BYTES (5.0 * CT_FRAME_MAX + 16)
 #define MEMBER_BYTES 20.0
 #define ENTRY_BYTES 2.0
 

@@ -6,22 +6,28 @@
  * ball with frame A, x in one with frame B. Write
  *
  *   p_q = sum_k alpha_k u_{A_k},         e_q = u_q - p_q,
- *   f_i = sum_k M_ik u_{B_k},            p_x = sum_i w_i f_i,          e_x = u_x - p_x,
- *   y_i = <e_q, f_i> = sum_k M_ik [rho(q, B_k) - sum_l alpha_l rho(A_l, B_k)].
+ *   p_x = sum_k beta_k u_{B_k},          e_x = u_x - p_x,
+ *   z_k = <e_q, u_{B_k}> = rho(q, B_k) - sum_l alpha_l rho(A_l, B_k).
  *
- * Then, whatever alpha, w and M are,
+ * Then, whatever alpha and beta are,
  *
- *   rho(q, x) = sum_k alpha_k rho(A_k, x) + sum_i y_i w_i + <e_q, e_x>. (1)
+ *   rho(q, x) = sum_k alpha_k rho(A_k, x) + sum_k z_k beta_k + <e_q, e_x>. (1)
  *
- * The first two sums are the estimate: t entries of the table for x, y once for q and B. With alpha
- * and w near the coefficients of the orthogonal projections, e_q and e_x are small, and the last
+ * Norms need a basis: f_i = sum_k M_ik u_{B_k}, about orthonormal, in which p_x has coordinates w,
+ * beta = M' w, and e_q has y = M z, so that the second sum is y . w as well.
+ *
+ * The first two sums are the estimate: t entries of the table for x, z once for q and B. With alpha
+ * and beta near the coefficients of the orthogonal projections, e_q and e_x are small, and the last
  * term is a product of two small numbers: at most rest_q r_x, r_x = |e_x|, rest_q = the norm of the
  * part of e_q outside the span of frame B. This bound is far stronger than any that triangle
  * inequalities give, where the residuals add up. For a whole ball, |w_q| reach + |y| max |w_x| +
  * rest_q max r_x bounds |rho|, with reach[A, B] = max over x in B of |M_A rho(A, x)|: far balls are
- * rejected with one small product. Where there are very many balls, coarse frames tell for whole pairs of
- * balls that they are too far from each other, and the table has rows for the other pairs only
- * (net_coarse.c); a pair that a query needs without them is measured (two_frame_measure.c).
+ * rejected with one small product. Where there are very many balls, coarse frames tell for whole
+ * pairs of balls that they are too far from each other, and the table has rows for the other pairs
+ * only (net_coarse.c); a pair that a query needs without them is measured (two_frame_measure.c).
+ *
+ * Most estimates are made of bytes first, which tell nearly as much for a quarter of the work
+ * (two_frame_sieve.c).
  *
  * Course. Groups of queries of one ball are answered together. Seeds (two_frame_seed.c) give a
  * first lower bound of the k-th |rho|. Pass one visits the rest of the 32 nearest balls, then the
@@ -29,8 +35,9 @@
  * other balls; the best estimates are scored again; whatever then still reaches the bound is scored
  * at the end.
  *
- * Rounding. Nothing below is assumed about alpha, w, M beyond their stored floats: (1) is an
- * identity in them. What is not exact is this, and each part is bounded where it arises:
+ * Rounding. Nothing below is assumed about alpha, beta, M beyond their stored floats: (1) is an
+ * identity in them. A point's alpha as a query is its beta as a neighbour. What is not exact is
+ * this, and each part is bounded where it arises:
  *
  *  (a) Measured correlations. There are u_i, features of a covariance, such that any correlation of
  *      the pair engine or of ct_residual_t() is off from <u_i, u_j> by at most noise_i noise_j.
@@ -54,11 +61,11 @@
  *      of <u_x, f_i>, and stretch |w|, together eta_B after division by sqrt(1 - stretch). It
  *      adds r_q eta_B.
  *
- *  (e) y. One bracket in y is off by the table's error, the roundings of t + 1 floats of size at
- *      most 1 + sum |alpha|, and noise: doubt_q. M lifts it by at most lift_B = sqrt(t) |M|, and
- *      the rounded product with M adds t + 1 roundings of terms that lift bounds in the same way.
- *      So y is known to doubt_q lift_B: |y| counts less by that in rest_q, and the estimate is
- *      off by that times |w_x|.
+ *  (e) z and y. One z_k is off by the table's error, the roundings of t + 1 floats of size at most
+ *      1 + sum |alpha|, and noise: doubt_q. M lifts it by at most lift_B = sqrt(t) |M|, and the
+ *      rounded product with M, or with beta, adds t + 1 roundings of terms that lift bounds in the
+ *      same way. So y is known to doubt_q lift_B: |y| counts less by that in rest_q, and the
+ *      estimate is off by that times |w_x|.
  *
  *  (f) The estimate's own sums: sum |alpha| times the table's error, 2 t + 6 roundings of terms
  *      that add up to sum |alpha| + 2, and 1e-6 for the dozen operations on thresholds: slack_q.
@@ -255,8 +262,9 @@ static ct_status new_searcher(const ct_two_frame *search, ct_searcher *s, const 
     CT_TRY(ct_panel_new(s->panel_of_group + p, net->pairs.rank, net->pairs.dim, &run->arena));
   CT_NEW(s->tile, &run->arena, CT_TILE);
   CT_NEW(s->opened, &run->arena, CT_OPENED);
-  for (int i = 0; i < CT_OPENED; i++) CT_NEW(s->opened[i].y, &run->arena, t * CT_GROUP_LANES);
-  CT_NEW(s->hit, &run->arena, (size_t)4 * (size_t)widest);
+  for (int i = 0; i < CT_OPENED; i++) CT_NEW(s->opened[i].z, &run->arena, t * CT_GROUP_LANES);
+  CT_NEW(s->cell, &run->arena, t / 4 * (size_t)widest);
+  CT_NEW(s->member, &run->arena, widest);
   CT_NEW(s->target, &run->arena, balls);
   CT_NEW(s->value, &run->arena, (size_t)capacity + (size_t)search->crowd + 1 + CT_FAN);
   return CT_OK;

@@ -57,6 +57,12 @@ static void set_tests(const ct_two_frame *search, ct_group *g) {
   set_bars(search, g);
 }
 
+/* The lanes' alpha side by side. */
+static void turn_alpha(ct_group *g, const float *alpha, int t) {
+  for (int i = 0; i < g->lanes; i++)
+    for (int k = 0; k < t; k++) g->alpha[k * CT_GROUP_LANES + i] = alpha[i * t + k];
+}
+
 void ct_group_start(const ct_two_frame *search, ct_searcher *s, const ct_ask_group *group,
                     ct_ask *ask) {
   const ct_net *net = search->net;
@@ -65,8 +71,7 @@ void ct_group_start(const ct_two_frame *search, ct_searcher *s, const ct_ask_gro
   size_t block = members->padded[group->ball], at = block + (size_t)group->first_lane;
   double t = net->frame_size, frame_noise = net->frame_noise[group->ball];
   g->lanes = group->lanes;
-  g->ld = ct_members_width(members, group->ball);
-  g->alpha = members->alpha + block * (size_t)net->frame_size + group->first_lane;
+  turn_alpha(g, members->alpha + at * (size_t)net->frame_size, net->frame_size);
   g->w_norm = members->w_norm + at;
   g->residual = members->residual + at;
   g->gram = s->gram;
@@ -78,6 +83,7 @@ void ct_group_start(const ct_two_frame *search, ct_searcher *s, const ct_ask_gro
     g->doubt[i] = (float)((CT_TABLE_ERROR + (t + 3) * FLOAT_UNIT * sqrt(t) * (sum + 2) +
                            noise * net->centre_noise) *
                           (1 + 1e-6));
+    ct_group_sieve(net, group->ball, g, i, sum);
     g->least[i] = 2;
     s->ask_of[i] = -1;
   }
@@ -138,23 +144,24 @@ void ct_ask_make_room(const ct_two_frame *search, ct_searcher *s, ct_ask *ask) {
   if (ask->estimates > search->crowd / 2) ask->aside = 1;
 }
 
-static void take_hits(const ct_two_frame *search, ct_searcher *s, const ct_opened *opened,
-                      int hits) {
+/* Estimates the members of a ball that the sieve let pass for the query in a lane. */
+static void take_members(const ct_two_frame *search, ct_searcher *s, const ct_opened *opened,
+                         int lane, int count) {
   const ct_members *members = &search->net->members;
   int start = members->start[opened->target.ball];
-  for (int h = 0; h < hits; h++) {
-    const ct_hit *hit = s->hit + h;
-    if (s->ask_of[hit->lane] < 0) continue; /* where bounds reach 2, nobody asks */
-    ct_ask *ask = s->ask + s->ask_of[hit->lane];
-    int row = members->row[start + hit->member];
-    if (ask->aside || row == ask->asker.row || row >= ask->asker.limit) continue;
-    float give = s->group.least[hit->lane] - opened->need[hit->lane];
-    ct_estimate estimate = {hit->estimate, hit->estimate + hit->rest + give + 2e-7f,
-                            members->position[start + hit->member]};
+  ct_ask *ask = s->ask + s->ask_of[lane];
+  for (int i = 0; i < count && !ask->aside; i++) {
+    int member = s->member[i], row = members->row[start + member];
+    if (row == ask->asker.row || row >= ask->asker.limit) continue;
+    float size = search->kernels->estimate(&s->group, opened, lane, member);
+    float rest = opened->rest[lane] * opened->target.residual[member];
+    if (size + rest < opened->need[lane]) continue;
+    float give = s->group.least[lane] - opened->need[lane];
+    ct_estimate estimate = {size, size + rest + give + 2e-7f, members->position[start + member]};
     ask->estimate[ask->estimates++] = estimate;
     if (ask->estimates < search->crowd) continue;
     ct_ask_make_room(search, s, ask);
-    ct_group_set_least(&s->group, hit->lane, ask);
+    ct_group_set_least(&s->group, lane, ask);
   }
 }
 
@@ -182,7 +189,11 @@ static int aim(const ct_two_frame *search, const ct_ask_group *group, int at, ct
   target->members = members->start[at + 1] - members->start[at];
   target->frame = net->frame + (size_t)at * t;
   target->whiten = net->whiten + (size_t)at * t * t;
-  target->w = members->w + block * t;
+  target->alpha = members->alpha + block * t;
+  target->w_word = members->w_word + block * t / 4;
+  target->w_step = net->max_w[at] / CT_SIEVE_W;
+  target->frame_root = (float)sqrt((double)t) / 2;
+  target->w_off = target->w_step * target->frame_root;
   target->residual = members->residual + block;
   target->reach = net->reach[(size_t)from * (size_t)net->count + (size_t)at];
   target->lift = net->lift[at];
@@ -200,24 +211,27 @@ static void fetch_ahead(const ct_two_frame *search, const ct_target *target) {
     for (int i = 0; i < target->lanes; i += 32) __builtin_prefetch(target->row[k] + i);
 }
 
-static int limit_of_active(const ct_two_frame *search, const ct_searcher *s, const ct_opened *o,
-                           int first) {
-  const ct_members *members = &search->net->members;
-  int limit = 0, some = o->active - first < 4 ? o->active - first : 4;
-  if (!search->queries->limit) return o->target.members;
-  for (int u = 0; u < some; u++) {
-    int at = s->ask_of[o->lane[first + u]], own = at < 0 ? 0 : s->ask[at].asker.limit;
-    limit = own > limit ? own : limit;
-  }
-  return ct_rows_below(members->row + members->start[o->target.ball], o->target.members, limit);
+/* How many rows are below limit, from a guess near by. */
+static int rows_below_from(const int *row, int count, int guess, int limit) {
+  while (guess > 0 && row[guess - 1] >= limit) guess--;
+  while (guess < count && row[guess] < limit) guess++;
+  return guess;
 }
 
+/* Limits of predecessors ascend with the lanes, so each is found from the one before. */
 static void estimate_opened(const ct_two_frame *search, ct_searcher *s, const ct_opened *o) {
-  for (int first = 0; first < o->active; first += 4) {
-    int limit = limit_of_active(search, s, o, first);
-    if (limit == 0) continue;
-    int hits = search->kernels->estimate(&s->group, o, first, limit, s->hit);
-    take_hits(search, s, o, hits);
+  const ct_members *members = &search->net->members;
+  const int *row = members->row + members->start[o->target.ball];
+  int count = search->queries->limit ? 0 : o->target.members;
+  search->kernels->pack(o->target.row, o->target.lanes, s->cell);
+  for (int i = 0; i < o->active; i++) {
+    int lane = o->lane[i];
+    if (s->ask_of[lane] < 0) continue; /* where bounds reach 2, nobody asks */
+    if (search->queries->limit)
+      count = rows_below_from(row, o->target.members, count,
+                              s->ask[s->ask_of[lane]].asker.limit);
+    int passed = search->kernels->sieve(&s->group, o, s->cell, lane, count, s->member);
+    take_members(search, s, o, lane, passed);
   }
 }
 

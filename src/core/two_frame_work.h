@@ -97,7 +97,8 @@ typedef struct ct_searcher {
   int packed;
   double *tile;
   ct_opened *opened; /* a few at a time */
-  ct_hit *hit;
+  int *cell;   /* the packed rows of the ball at work */
+  int *member; /* that its sieve lets pass */
   int *target; /* balls to visit */
   double *value;
   double products;
@@ -106,6 +107,9 @@ typedef struct ct_searcher {
 
 /* Bounds of a group that change with its queries' bounds. */
 void ct_group_set_least(ct_group *group, int lane, const ct_ask *ask);
+
+/* What the sieve needs of the query in a lane: alpha in bytes, and how far off sums with it are. */
+void ct_group_sieve(const ct_net *net, int ball, ct_group *group, int lane, double alpha_sum);
 
 /* Scores the best candidates of a query that has too many, or sets it aside. */
 void ct_ask_make_room(const ct_two_frame *search, ct_searcher *s, ct_ask *ask);
