@@ -125,11 +125,11 @@ ct_status ct_net_build(ct_net *net, const ct_residual *index, const ct_residual 
 int ct_net_holds_for(const ct_net *net, const ct_residual *asking);
 
 /* Finds centres greedily until every point that can be measured lies within radius of one, or there
- * are most of them; assigns every point to a ball. *covered: the share of the points that found
- * one; only a net of 1 is of use. */
+ * are most of them. *covered: the share of the points that do, or cannot be measured; where it is
+ * enough every point is assigned to a ball, others to one near by. */
 ct_status ct_net_cover(ct_net *net, const ct_residual *index, double radius, int most,
-                       double *covered, double done, double share, ct_stats *stats,
-                       const ct_run *run);
+                       double enough, double *covered, double done, double share,
+                       ct_stats *stats, const ct_run *run);
 
 /* Gram matrix, frames, and the members' coordinates. */
 ct_status ct_net_frames(ct_net *net, int frame_size, double done, double share, ct_stats *stats,
@@ -188,6 +188,11 @@ void ct_coarse_tops(const ct_net *net, const ct_members *asking, int a, float *t
  * correlate by level or more, a level as low as most entries allow. *fits: 0 where all are more. */
 ct_status ct_table_open(const ct_net *net, ct_members *asking, double most, int *fits,
                         double done, const ct_run *run);
+
+/* Finds a ball for each of points that has none yet (ball_of[i] < 0): that of the best of the
+ * centres nearest in input space. Explained points stay without. */
+ct_status ct_net_join(const ct_net *net, const ct_residual *points, int *ball_of, double done,
+                      ct_stats *stats, const ct_run *run);
 
 /* Lays out new points in the balls of their best centres among those nearest in input space. */
 ct_status ct_members_of_new(ct_members *members, const ct_net *net, const ct_residual *points,

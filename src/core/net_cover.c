@@ -267,11 +267,11 @@ static void mutual_panel(void *task, int p, int thread) {
   }
 }
 
-/* The candidates of the batch that no earlier one covers become centres. */
-static void choose_centres(cover *s, const mutual *m) {
+/* The candidates of the batch that no earlier one covers become centres, at most so many. */
+static void choose_centres(cover *s, const mutual *m, int most) {
   int chosen[BATCH];
   s->new_centres = 0;
-  for (int i = 0; i < m->count; i++) {
+  for (int i = 0; i < m->count && s->new_centres < most; i++) {
     int covered = 0;
     for (int j = 0; j < s->new_centres && !covered; j++)
       covered = m->rho[i * BATCH + chosen[j]] >= (float)s->threshold;
@@ -325,8 +325,7 @@ static ct_status new_cover(cover *s, mutual *m, const ct_run *run) {
 }
 
 /* Centres are numbered in the order of their positions, so that neighbouring balls have
- * neighbouring numbers; points in no ball (never measured well enough to be a centre, nor covered)
- * join the ball of the point before them. */
+ * neighbouring numbers. */
 static ct_status number_balls(ct_net *net, const int *found_centre, int *ball_of,
                               const ct_run *run) {
   int n = net->index->n, *number, *rank;
@@ -340,13 +339,9 @@ static ct_status number_balls(ct_net *net, const int *found_centre, int *ball_of
       rank[number[i]] = r;
       net->centre[r++] = i;
     }
-  for (int i = 0, last = 0; i < n; i++) {
-    if (net->index->scale[i] <= 0)
-      ball_of[i] = -1;
-    else if (ball_of[i] >= 0)
-      last = ball_of[i] = rank[ball_of[i]];
-    else
-      ball_of[i] = last;
+  for (int i = 0; i < n; i++) {
+    if (net->index->scale[i] <= 0) ball_of[i] = -1;
+    if (ball_of[i] >= 0) ball_of[i] = rank[ball_of[i]];
   }
   return CT_OK;
 }
@@ -407,8 +402,8 @@ static void take_finds(const cover *s, progress *at, int first_ball) {
 }
 
 ct_status ct_net_cover(ct_net *net, const ct_residual *index, double radius, int most,
-                       double *share_covered, double done, double share, ct_stats *stats,
-                       const ct_run *run) {
+                       double enough, double *covered, double done, double share,
+                       ct_stats *stats, const ct_run *run) {
   cover s;
   mutual m;
   progress at;
@@ -421,18 +416,19 @@ ct_status ct_net_cover(ct_net *net, const ct_residual *index, double radius, int
   CT_TRY(start_progress(&at, net, most, run));
   s.ball_of = at.ball_of;
   s.best = at.best;
-  while (net->count <= most && (m.count = fill_batch(&s, &at)) > 0) {
+  while (net->count < most && (m.count = fill_batch(&s, &at)) > 0) {
     double now = done + share * at.covered / index->n;
     CT_TRY(ct_rounds_run(mutual_panel, &m, (m.count + CT_PANEL - 1) / CT_PANEL, 1, now, 0, run));
     stats->products += (double)m.count * m.count;
-    choose_centres(&s, &m);
+    choose_centres(&s, &m, most - net->count);
     CT_TRY(ct_rounds_run(explore, &s, s.new_centres, 2, now, 0, run));
     take_finds(&s, &at, net->count);
     net->count += s.new_centres;
   }
   for (int i = 0; i < run->threads; i++) stats->products += s.explorer[i].products;
-  *share_covered = net->count > most ? (double)at.covered / index->n * (1 - 1e-9) : net->count > 0;
-  if (*share_covered < 1) return CT_OK;
+  *covered = net->count > 0 ? (double)at.covered / index->n : 0;
+  if (*covered < enough) return CT_OK;
   CT_TRY(number_balls(net, at.centre, at.ball_of, run));
+  CT_TRY(ct_net_join(net, index, at.ball_of, done + share, stats, run));
   return ct_members_lay_out(&net->members, index, index->position, at.ball_of, net->count, run);
 }

@@ -1,5 +1,6 @@
-/* New points join the balls of an index: which one decides about speed only, so the best of a few
- * centres near in input space will do, for twelve products instead of one a ball. */
+/* Points that no centre has found, and new points, join a ball: which one decides about speed only,
+ * so the best of a few centres near in input space will do, for twelve products instead of one a
+ * ball. */
 
 #include "net.h"
 
@@ -45,8 +46,7 @@ static void join_ball(void *task, int i, int thread) {
   const ct_net *net = j->net;
   int ball[TRIED], centre[TRIED];
   double c[TRIED], best = -1, *work = j->work + (size_t)thread * j->work_size;
-  j->ball_of[i] = -1;
-  if (j->points->scale[i] <= 0) return;
+  if (j->ball_of[i] >= 0 || j->points->scale[i] <= 0) return;
   int count = near_centres(net, j->points->x + (size_t)i * (size_t)j->points->dim, ball);
   for (int b = 0; b < count; b++) centre[b] = net->centre[ball[b]];
   ct_pairs_list(&net->pairs, j->points, i, net->index, centre, count, c, work);
@@ -58,12 +58,20 @@ static void join_ball(void *task, int i, int thread) {
   }
 }
 
+ct_status ct_net_join(const ct_net *net, const ct_residual *points, int *ball_of, double done,
+                      ct_stats *stats, const ct_run *run) {
+  join j = {net, points, ball_of, NULL, ct_pairs_work(&net->pairs, TRIED)};
+  CT_NEW(j.work, &run->arena, (size_t)run->threads * j.work_size);
+  for (int i = 0; i < points->n; i++)
+    if (ball_of[i] < 0 && points->scale[i] > 0) stats->products += TRIED;
+  return ct_rounds_run(join_ball, &j, points->n, 16, done, 0, run);
+}
+
 ct_status ct_members_of_new(ct_members *members, const ct_net *net, const ct_residual *points,
                             double done, ct_stats *stats, const ct_run *run) {
-  join j = {net, points, NULL, NULL, ct_pairs_work(&net->pairs, TRIED)};
-  CT_NEW(j.ball_of, &run->arena, points->n);
-  CT_NEW(j.work, &run->arena, (size_t)run->threads * j.work_size);
-  CT_TRY(ct_rounds_run(join_ball, &j, points->n, 16, done, 0, run));
-  stats->products += (double)points->n * TRIED;
-  return ct_members_lay_out(members, points, NULL, j.ball_of, net->count, run);
+  int *ball_of;
+  CT_NEW(ball_of, &run->arena, points->n);
+  for (int i = 0; i < points->n; i++) ball_of[i] = -1;
+  CT_TRY(ct_net_join(net, points, ball_of, done, stats, run));
+  return ct_members_lay_out(members, points, NULL, ball_of, net->count, run);
 }

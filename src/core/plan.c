@@ -18,9 +18,10 @@
 
 /* What a net keeps, with frames of sixteen: of every pair of balls a correlation and a reach, of
  * every ball its frame, of every point its column of the table, coordinates, bounds and places.
- * Padding adds half of CT_LANES lanes a ball. */
+ * Padding adds at most PADDING lanes a ball, and 16 correlations. */
+#define PADDING (CT_LANES - 1)
 #define BALL_PAIR_BYTES 8.0
-#define BALL_BYTES (4.0 * CT_FRAME_MAX * CT_FRAME_MAX + 4.0 * CT_FRAME_MAX + 4.0 * CT_NEAR + 48)
+#define BALL_BYTES (4.0 * CT_FRAME_MAX * CT_FRAME_MAX + 4.0 * CT_FRAME_MAX + 4.0 * CT_NEAR + 112)
 #define LANE_BYTES (5.0 * CT_FRAME_MAX + 16)
 #define MEMBER_BYTES 20.0
 #define ENTRY_BYTES 2.0
@@ -96,8 +97,8 @@ static int wants_coarse(const ct_residual_plan *plan, const ct_residual *index) 
  */
 static double balls_within(double bytes, double n, int coarse) {
   double column = ENTRY_BYTES * (coarse ? COARSE_COLUMN : 1);
-  double square = BALL_PAIR_BYTES + (coarse ? PLACE_BYTES : 0) + column * CT_LANES / 2;
-  double linear = BALL_BYTES + column * n + LANE_BYTES * CT_LANES / 2;
+  double square = BALL_PAIR_BYTES + (coarse ? PLACE_BYTES : 0) + column * PADDING;
+  double linear = BALL_BYTES + column * n + LANE_BYTES * PADDING;
   if (coarse) linear += COARSE_BALL_BYTES - BALL_BYTES + COARSE_PAIR_BYTES * n / POINTS_PER_COARSE;
   double rest = bytes - n * (LANE_BYTES + MEMBER_BYTES);
   if (rest <= 0) return 0;
