@@ -1,5 +1,5 @@
-/* Frames: for each ball the centres most correlated with its own, an almost orthonormal basis of
- * their span, and the coordinates of the ball's members in it.
+/* Frames: for each ball the centres most correlated with its own, and an almost orthonormal basis of
+ * their span. net_members.c has the members' coordinates in it.
  *
  * The basis is f_i = sum_k M_ik u_k, u_k the frame's centres, M a lower triangular float matrix. M
  * is about the inverse of the Cholesky factor of the frame's Gram matrix G, whose diagonal is
@@ -7,54 +7,15 @@
  * failure. Nothing is assumed about M: how far the f_i are from orthonormal is computed from the
  * rounded M. */
 
-#include "net.h"
-
 #include <float.h>
 #include <math.h>
 #include <string.h>
 
-#include "frame_kernels.h"
+#include "net_frames.h"
 #include "rounds.h"
 
 #define GRAM_RAISE 1e-9
 #define SMALLEST_PIVOT 1e-12
-
-/* Bounds in float are rounded away from what they bound. */
-#define UP 1.000001
-#define FLOAT_ROUND 5.97e-8
-
-ct_status ct_members_lay_out(ct_members *members, const ct_residual *points, const int *position,
-                             const int *ball_of, int balls, const ct_run *run) {
-  int n = points->n, *at;
-  members->points = points;
-  CT_NEW(members->start, &run->arena, (size_t)balls + 1);
-  CT_NEW(members->padded, &run->arena, (size_t)balls + 1);
-  CT_NEW(at, &run->arena, (size_t)balls + 1);
-  memset(members->start, 0, ((size_t)balls + 1) * sizeof *members->start);
-  for (int i = 0; i < n; i++)
-    if (ball_of[i] >= 0) members->start[ball_of[i] + 1]++;
-  members->padded[0] = 0;
-  for (int b = 0; b < balls; b++) {
-    int lanes = (members->start[b + 1] + CT_LANES - 1) / CT_LANES * CT_LANES;
-    members->padded[b + 1] = members->padded[b] + (size_t)lanes;
-    members->start[b + 1] += members->start[b];
-    at[b] = members->start[b];
-  }
-  members->lanes = members->padded[balls];
-  members->count = members->start[balls];
-  CT_NEW(members->position, &run->arena, members->count);
-  CT_NEW(members->ball, &run->arena, members->count);
-  CT_NEW(members->row, &run->arena, members->count);
-  for (int r = 0; r < n; r++) {
-    int i = position ? position[r] : r;
-    if (ball_of[i] < 0) continue;
-    int place = at[ball_of[i]]++;
-    members->position[place] = i;
-    members->row[place] = r;
-    members->ball[place] = ball_of[i];
-  }
-  return CT_OK;
-}
 
 /* ---- Gram matrix ---- */
 
@@ -124,8 +85,7 @@ static void find_near(ct_net *net, int b) {
   for (; kept < CT_NEAR; kept++) near[kept] = -1;
 }
 
-/* Correlations of one point with the centres of a frame, in doubles. */
-static void correlate(const ct_net *net, const ct_residual *points, int i, const int *centre,
+void ct_frame_correlate(const ct_net *net, const ct_residual *points, int i, const int *centre,
                       double *rho, double *work) {
   ct_pairs_list(&net->pairs, points, i, net->index, centre, net->frame_size, rho, work);
   for (int k = 0; k < net->frame_size; k++)
@@ -192,26 +152,22 @@ static double defect(const double *M, const double *G, int t) {
   return frobenius(H, t);
 }
 
-static void frame_gram(const ct_net *net, const int *centre, double *G, double *work) {
+void ct_frame_gram(const ct_net *net, const int *centre, double *G, double *work) {
   int t = net->frame_size;
-  for (int i = 0; i < t; i++) correlate(net, net->index, centre[i], centre, G + i * t, work);
+  for (int i = 0; i < t; i++) ct_frame_correlate(net, net->index, centre[i], centre, G + i * t, work);
   for (int i = 0; i < t; i++)
     for (int j = 0; j < i; j++) G[j * t + i] = G[i * t + j];
 }
 
-static void frame_centres(const ct_net *net, int b, int *centre) {
+void ct_frame_centres(const ct_net *net, int b, int *centre) {
   for (int k = 0; k < net->frame_size; k++)
     centre[k] = net->centre[net->frame[(size_t)b * (size_t)net->frame_size + (size_t)k]];
 }
 
 typedef struct {
   ct_net *net;
-  ct_members *members;
-  double *work;
+  double *work; /* of each thread */
   size_t work_size;
-  float *w; /* of the ball at work: a thread's scratch, as work */
-  size_t w_size;
-  int *unsound; /* one a thread */
 } frame_task;
 
 /* The frame of a ball: its nearest centres. */
@@ -230,8 +186,8 @@ static void make_frame(void *task, int b, int thread) {
   int t = net->frame_size, centre[CT_FRAME_MAX] = {0};
   double G[CT_FRAME_MAX * CT_FRAME_MAX], L[CT_FRAME_MAX * CT_FRAME_MAX],
       M[CT_FRAME_MAX * CT_FRAME_MAX];
-  frame_centres(net, b, centre);
-  frame_gram(net, centre, G, f->work + (size_t)thread * f->work_size);
+  ct_frame_centres(net, b, centre);
+  ct_frame_gram(net, centre, G, f->work + (size_t)thread * f->work_size);
   cholesky(G, t, L);
   invert_lower(L, t, M);
   float *whiten = net->whiten + (size_t)b * (size_t)(t * t);
@@ -244,9 +200,9 @@ static void make_frame(void *task, int b, int thread) {
     double own = net->members.noise_of[centre[k]];
     noise = own > noise ? own : noise;
   }
-  net->frame_noise[b] = (float)(noise * UP);
-  net->lift[b] = (float)(sqrt((double)t) * norm * UP);
-  net->stretch[b] = (float)((defect(M, G, t) + norm * norm * t * noise * noise) * UP + 1e-9);
+  net->frame_noise[b] = (float)(noise * CT_FLOAT_UP);
+  net->lift[b] = (float)(sqrt((double)t) * norm * CT_FLOAT_UP);
+  net->stretch[b] = (float)((defect(M, G, t) + norm * norm * t * noise * noise) * CT_FLOAT_UP + 1e-9);
 }
 
 static ct_status choose_frames(ct_net *net, double done, double share, const ct_run *run) {
@@ -269,160 +225,6 @@ ct_status ct_frames_make(ct_net *net, double done, double share, const ct_run *r
   return ct_rounds_run(make_frame, &f, net->count, 8, done, share, run);
 }
 
-/* ---- coordinates ---- */
-
-typedef struct {
-  double w[CT_FRAME_MAX];
-  double alpha[CT_FRAME_MAX];
-} coordinates;
-
-/* w = M rho, alpha = M' w, both as the floats that are stored. */
-static void coordinates_of(const float *M, const double *rho, int t, coordinates *to) {
-  for (int i = 0; i < t; i++) {
-    double sum = 0;
-    for (int k = 0; k <= i; k++) sum += M[i * t + k] * rho[k];
-    to->w[i] = (float)sum;
-  }
-  for (int k = 0; k < t; k++) {
-    double sum = 0;
-    for (int i = k; i < t; i++) sum += M[i * t + k] * to->w[i];
-    to->alpha[k] = (float)sum;
-  }
-}
-
-/* |u - sum alpha_k u_k|^2 = |u|^2 - 2 alpha . rho + alpha' G alpha. */
-static double unexplained(double own, const coordinates *at, const double *rho, const double *G,
-                          int t) {
-  double sum = own;
-  for (int k = 0; k < t; k++) {
-    double row = -2 * rho[k];
-    for (int j = 0; j < t; j++) row += G[k * t + j] * at->alpha[j];
-    sum += at->alpha[k] * row;
-  }
-  return sum;
-}
-
-/* |u|^2 = (k(0) - |V|^2) / p: 1 but for a nugget in p. */
-static double own_norm(const ct_net *net, const ct_residual *points, int i) {
-  double norm = points == net->index ? net->norm[i] : ct_residual_norm(points, i);
-  double scale = points->scale[i];
-  return (points->covariance->variance - norm * norm) * scale * scale;
-}
-
-/* w goes to scratch, until that of the whole ball is known. */
-static void store(ct_members *members, const coordinates *at, int t, size_t lane, float *w) {
-  double square = 0, sum = 0;
-  for (int k = 0; k < t; k++) {
-    w[k] = (float)at->w[k];
-    members->alpha[lane * (size_t)t + (size_t)k] = (float)at->alpha[k];
-    square += at->w[k] * at->w[k];
-    sum += fabs(at->alpha[k]);
-  }
-  members->w_norm[lane] = (float)(sqrt(square) * UP);
-  members->alpha_sum[lane] = (float)(sum * UP);
-}
-
-static float largest_w(const ct_members *members, int b) {
-  float most = 0;
-  for (size_t i = members->padded[b]; i < members->padded[b + 1]; i++)
-    most = members->w_norm[i] > most ? members->w_norm[i] : most;
-  return most;
-}
-
-/* w in bytes around 128, in steps of the ball's largest |w| (two_frame_sieve.c). */
-static void pack_w(ct_members *members, int b, int t, const float *w) {
-  int ld = ct_members_width(members, b);
-  int *word = members->w_word + members->padded[b] * (size_t)t / 4;
-  float scale = CT_SIEVE_W / (largest_w(members, b) + 1e-30f);
-  for (int lane = 0; lane < ld; lane++)
-    for (int k = 0; k < t / 4; k++) {
-      unsigned packed = 0;
-      for (int j = 0; j < 4; j++)
-        packed |= (unsigned)(128.5f + w[lane * t + 4 * k + j] * scale) << (8 * j);
-      word[k * ld + lane] = (int)packed;
-    }
-}
-
-static void clear_block(ct_members *members, int t, size_t block, int ld, float *w) {
-  memset(w, 0, (size_t)(t * ld) * sizeof *w);
-  memset(members->alpha + block * (size_t)t, 0, (size_t)(t * ld) * sizeof *members->alpha);
-  for (int i = 0; i < ld; i++) {
-    size_t at = block + (size_t)i;
-    members->residual[at] = members->w_norm[at] = members->alpha_sum[at] = members->noise[at] = 0;
-  }
-}
-
-/* The largest correlation that the table can hold, less what noise may add. */
-#define LARGEST_NORM 1.01
-
-static void ball_coordinates(void *task, int b, int thread) {
-  frame_task *f = task;
-  ct_net *net = f->net;
-  ct_members *members = f->members;
-  int t = net->frame_size, ld = ct_members_width(members, b), centre[CT_FRAME_MAX];
-  size_t block = members->padded[b];
-  double G[CT_FRAME_MAX * CT_FRAME_MAX], rho[CT_FRAME_MAX];
-  double *work = f->work + (size_t)thread * f->work_size;
-  const float *M = net->whiten + (size_t)b * (size_t)(t * t);
-  float *w = f->w + (size_t)thread * f->w_size;
-  clear_block(members, t, block, ld, w);
-  if (ld == 0) return;
-  frame_centres(net, b, centre);
-  frame_gram(net, centre, G, work);
-  for (int i = members->start[b]; i < members->start[b + 1]; i++) {
-    int x = members->position[i], lane = i - members->start[b];
-    size_t at = block + (size_t)lane;
-    coordinates here;
-    correlate(net, members->points, x, centre, rho, work);
-    coordinates_of(M, rho, t, &here);
-    store(members, &here, t, at, w + lane * t);
-    double noise = members->noise_of[x];
-    double doubt = noise + (double)members->alpha_sum[at] * net->frame_noise[b];
-    double own = own_norm(net, members->points, x);
-    double left = unexplained(own, &here, rho, G, t), give = doubt * doubt;
-    if (left < -give || own > LARGEST_NORM + noise * noise || !(give < 1e6)) f->unsound[thread]++;
-    members->noise[at] = (float)(noise * UP);
-    members->residual[at] = (float)((sqrt((left > 0 ? left : 0) + give) +
-                                     2 * FLOAT_ROUND * (double)members->alpha_sum[at]) *
-                                    UP);
-  }
-  pack_w(members, b, t, w);
-}
-
-static size_t widest(const ct_members *members, int balls) {
-  int most = 0;
-  for (int b = 0; b < balls; b++) {
-    int width = ct_members_width(members, b);
-    most = width > most ? width : most;
-  }
-  return (size_t)most;
-}
-
-ct_status ct_members_coordinates(ct_members *members, ct_net *net, double done, double share,
-                                 ct_stats *stats, const ct_run *run) {
-  size_t lanes = members->padded[net->count], t = (size_t)net->frame_size;
-  frame_task f;
-  f.net = net;
-  f.members = members;
-  f.work_size = ct_pairs_work(&net->pairs, CT_FRAME_MAX);
-  CT_NEW(f.work, &run->arena, (size_t)run->threads * f.work_size);
-  CT_NEW(f.unsound, &run->arena, run->threads);
-  memset(f.unsound, 0, (size_t)run->threads * sizeof *f.unsound);
-  f.w_size = t * widest(members, net->count);
-  CT_NEW(f.w, &run->arena, (size_t)run->threads * f.w_size);
-  CT_NEW(members->w_word, &run->arena, lanes * t / 4);
-  CT_NEW(members->alpha, &run->arena, lanes * t);
-  CT_NEW(members->residual, &run->arena, lanes);
-  CT_NEW(members->w_norm, &run->arena, lanes);
-  CT_NEW(members->alpha_sum, &run->arena, lanes);
-  CT_NEW(members->noise, &run->arena, lanes);
-  CT_TRY(ct_rounds_run(ball_coordinates, &f, net->count, 8, done, share, run));
-  for (int i = 0; i < run->threads; i++)
-    if (f.unsound[i]) net->sound = 0;
-  stats->products += (double)members->count * net->frame_size;
-  return CT_OK;
-}
-
 /* ---- what holds for all members of a ball ---- */
 
 static void summarize_ball(ct_net *net, int b) {
@@ -440,10 +242,10 @@ static void summarize_ball(ct_net *net, int b) {
   net->max_noise[b] = noise;
   net->min_row[b] = members->row[members->start[b]];
   /* w is M rho up to its rounding and to noise, and M G M' is I up to stretch */
-  double off = 2 * FLOAT_ROUND * w + (double)net->lift[b] * net->frame_noise[b] * noise +
+  double off = 2 * CT_FLOAT_ROUND * w + (double)net->lift[b] * net->frame_noise[b] * noise +
                (double)net->stretch[b] * w;
   double stretch = net->stretch[b] < 0.5f ? net->stretch[b] : 0.5;
-  net->eta[b] = (float)(off / sqrt(1 - stretch) * UP);
+  net->eta[b] = (float)(off / sqrt(1 - stretch) * CT_FLOAT_UP);
   if (net->stretch[b] > 0.5f) net->eta[b] = INFINITY;
 }
 
