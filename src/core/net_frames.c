@@ -7,7 +7,6 @@
  * failure. Nothing is assumed about M: how far the f_i are from orthonormal is computed from the
  * rounded M. */
 
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
