@@ -44,7 +44,7 @@ static int near_centres(const ct_net *net, const double *x, int *ball) {
 static void join_ball(void *task, int i, int thread) {
   join *j = task;
   const ct_net *net = j->net;
-  int ball[TRIED], centre[TRIED];
+  int ball[TRIED], centre[TRIED] = {0};
   double c[TRIED], best = -1, *work = j->work + (size_t)thread * j->work_size;
   if (j->ball_of[i] >= 0 || j->points->scale[i] <= 0) return;
   int count = near_centres(net, j->points->x + (size_t)i * (size_t)j->points->dim, ball);

@@ -54,7 +54,8 @@ static double square_of(const ct_net *net, const int *centre, const float *gram,
 }
 
 void ct_group_sieve(const ct_net *net, int ball, ct_group *g, int lane, double alpha_sum) {
-  int t = net->frame_size, word[CT_WORDS] = {0}, whole = 0;
+  int t = net->frame_size, whole = 0;
+  unsigned word[CT_WORDS] = {0};
   double alpha[CT_FRAME_MAX], d[CT_FRAME_MAX], top = 1e-30, off = 0, sizes = 0;
   for (int k = 0; k < t; k++) {
     alpha[k] = (double)g->alpha[k * CT_GROUP_LANES + lane];
@@ -63,7 +64,7 @@ void ct_group_sieve(const ct_net *net, int ball, ct_group *g, int lane, double a
   double step = (float)(top / CT_SIEVE_STEPS * (1 + 1e-6));
   for (int k = 0; k < t; k++) {
     int a = (int)floor(alpha[k] / step + 0.5);
-    word[k / 4] |= (a & 255) << (8 * (k % 4));
+    word[k / 4] |= ((unsigned)a & 255) << (8 * (k % 4));
     whole += a;
     sizes += abs(a);
     d[k] = alpha[k] - step * a;
@@ -72,7 +73,7 @@ void ct_group_sieve(const ct_net *net, int ball, ct_group *g, int lane, double a
   double noise = net->frame_noise[ball];
   double left = square_of(net, net->frame + (size_t)ball * (size_t)t, g->gram, d) +
                 off * off * (1.2e-7 + noise * noise);
-  for (int k = 0; k < t / 4; k++) g->alpha_word[k * CT_GROUP_LANES + lane] = word[k];
+  for (int k = 0; k < t / 4; k++) g->alpha_word[k * CT_GROUP_LANES + lane] = (int)word[k];
   double unit = HIGH_BYTE * TABLE_STEP * step;
   g->alpha_step[lane] = (float)unit;
   g->alpha_base[lane] = (float)(-127.5 * unit * whole);
