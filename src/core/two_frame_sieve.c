@@ -14,20 +14,22 @@
  *
  *  (a) 127.5 steps of the table times s sum |a_k|, the low bytes, and
  *
- *  (b) sum_k d_k T_k, d = alpha - s a. T_k is <u_{A_k}, u_x> but for the table's error and noise, so
- *      this is at most |sum_k d_k u_{A_k}| |u_x| + sum |d_k| (table error + noise_A noise_x). The
- *      first norm is the root of d' G d, G the frame's Gram matrix, whose stored floats are off by
- *      their rounding and noise; it is a fifth of sum |d_k|, because the d_k have either sign. As a
- *      is the nearest, |d_k| <= |alpha_k|, and the second term is one that slack_q and g_q know.
+ *  (b) sum_k d_k T_k, d = alpha - s a. T_k is <u_{A_k}, u_x> but for the table's error and
+ *      noise, so this is at most |sum_k d_k u_{A_k}| |u_x| + sum |d_k| (table error + noise_A
+ *      noise_x). The first norm is the root of d' G d, G the frame's Gram matrix, whose stored floats
+ *      are off by their rounding and noise; it is well below sum |d_k|, as the d_k have either sign.
+ *      As a is the nearest, |d_k| <= |alpha_k|, and the second term is one that slack_q and the
+ *      query's noise (f) know.
  *
- * Both are the query's alone: blur_q. In the same way y_i = s_y b_i + off and w_i = s_w (c_i - 128) +
- * off, each off by half a step, thus
+ * Both are the query's alone: blur_q. In the same way y_i = s_y b_i + off and w_i = s_w (c_i - 128)
+ * + off, each off by half a step, thus
  *
- *  (c) sum_i y_i w_i is off by at most |y - s_y b| |w| + |s_y b| |w - s_w (c - 128)|, with sqrt(t) / 2
- *      steps for norms of differences. (frame_body.h)
+ *  (c) sum_i y_i w_i is off by at most |y - s_y b| |w| + |s_y b| |w - s_w (c - 128)|, with
+ *      sqrt(t) / 2 steps for norms of differences (frame_body.h).
  *
  * The sums of bytes are whole numbers below 2^24, exact in every variant. Four more roundings of
- * terms not above twice sum |alpha| and sum |y| |w| are less than a thousandth of (a) and of (c). */
+ * terms not above twice sum |alpha| and sum |y_i w_i| are less than a thousandth of (a) and of (c).
+ */
 
 #include "two_frame_work.h"
 
