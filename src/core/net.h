@@ -114,6 +114,15 @@ typedef struct {
   ct_coarse coarse;
 } ct_net;
 
+/* A sound net's points have a measured |u|^2 of at most this and their squared noise: the table holds
+ * such correlations. */
+#define CT_LARGEST_SQUARE 1.01
+
+/* A bound on |u| of all of them: u of the process has the measured square but for noise once more. */
+static inline double ct_largest_feature(const ct_net *net) {
+  return 1.005 + 1.415 * (double)net->noise_most;
+}
+
 /* All of a net but its table: chooses the radius (<= 0) and the frame size (0) where they are not
  * given. asking: new points that will ask, or NULL. *built: 0 when most balls do not cover the
  * points, or they are no correlations (two_frame.c); then the scan must do. */

@@ -25,7 +25,7 @@ static float skip_below(const ct_two_frame *search, const ct_group *g, int v) {
   double skip = INFINITY;
   for (int i = v; i < v + CT_LANES; i++) {
     if (g->least[i] > 1.5f) continue;
-    double rest = (double)g->residual[i] * 1.011 + g->slack[i] +
+    double rest = (double)g->residual[i] * ct_largest_feature(search->net) + g->slack[i] +
                   (double)g->noise[i] * search->net->noise_most;
     double need = ((double)g->least[i] - rest) / ((double)g->w_norm[i] + 1e-30);
     skip = need < skip ? need : skip;

@@ -39,9 +39,6 @@
 #define HIGH_BYTE 256.0
 #define TABLE_STEP (1 / CT_TABLE_STEPS)
 
-/* |u_x|^2 is at most 1.01 and noise (net_frames.c). */
-#define LARGEST_FEATURE 1.01
-
 /* d' G d of the frame at centre, 0 where rounding makes it less. */
 static double square_of(const ct_net *net, const int *centre, const float *gram, const double *d) {
   int t = net->frame_size;
@@ -80,6 +77,6 @@ void ct_group_sieve(const ct_net *net, int ball, ct_group *g, int lane, double a
   g->alpha_step[lane] = (float)unit;
   g->alpha_base[lane] = (float)(-127.5 * unit * whole);
   g->blur[lane] = (float)((127.5 * TABLE_STEP * step * sizes * 1.001 +
-                           sqrt(left) * LARGEST_FEATURE + alpha_sum * CT_TABLE_ERROR + 1e-6) *
+                           sqrt(left) * ct_largest_feature(net) + alpha_sum * CT_TABLE_ERROR + 1e-6) *
                           (1 + 1e-6));
 }
