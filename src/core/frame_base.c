@@ -11,7 +11,7 @@
   ((fvec){(float)(v)[0], (float)(v)[1], (float)(v)[2], (float)(v)[3], (float)(v)[4], (float)(v)[5], \
           (float)(v)[6], (float)(v)[7]})
 typedef short fshort __attribute__((vector_size(32)));
-/* Products of bytes have 15 bits, sums of two 16: vectors of 16-bit integers are multiplied everywhere. */
+/* Products of bytes have 15 bits, sums of two 16: integers that every machine multiplies. */
 #define DOT4(sum, u, s)                                                         \
   do {                                                                          \
     fshort u_ = (fshort)(u), s_ = (fshort)(s);                                  \

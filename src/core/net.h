@@ -60,6 +60,9 @@ static inline int ct_members_width(const ct_members *members, int b) {
   return (int)(members->padded[b + 1] - members->padded[b]);
 }
 
+/* The largest of them all. */
+int ct_members_widest(const ct_members *members, int balls);
+
 /* 1 + the number of centre c's row among those of ball b, or 0. */
 static inline int ct_table_place(const ct_table *table, int balls, int b, int c) {
   return table->place ? table->place[(size_t)b * (size_t)balls + (size_t)c] : c + 1;

@@ -1,4 +1,4 @@
-/* The net: centres such that every point lies within a given radius of one, found greedily.
+/* The net: centres such that nearly every point lies within a given radius of one, found greedily.
  *
  * Candidates come in random order, in batches. Inside a batch a candidate becomes a centre if no
  * centre of the batch covers it; mutual correlations of the batch are a small dense product. A new

@@ -1,5 +1,5 @@
-/* Frames: for each ball the centres most correlated with its own, and an almost orthonormal basis of
- * their span. net_members.c has the members' coordinates in it.
+/* Frames: for each ball the centres most correlated with its own, and an almost orthonormal basis
+ * of their span. net_members.c has the members' coordinates in it.
  *
  * The basis is f_i = sum_k M_ik u_k, u_k the frame's centres, M a lower triangular float matrix. M
  * is about the inverse of the Cholesky factor of the frame's Gram matrix G, whose diagonal is
@@ -153,7 +153,8 @@ static double defect(const double *M, const double *G, int t) {
 
 void ct_frame_gram(const ct_net *net, const int *centre, double *G, double *work) {
   int t = net->frame_size;
-  for (int i = 0; i < t; i++) ct_frame_correlate(net, net->index, centre[i], centre, G + i * t, work);
+  for (int i = 0; i < t; i++)
+    ct_frame_correlate(net, net->index, centre[i], centre, G + i * t, work);
   for (int i = 0; i < t; i++)
     for (int j = 0; j < i; j++) G[j * t + i] = G[i * t + j];
 }
@@ -201,7 +202,8 @@ static void make_frame(void *task, int b, int thread) {
   }
   net->frame_noise[b] = (float)(noise * CT_FLOAT_UP);
   net->lift[b] = (float)(sqrt((double)t) * norm * CT_FLOAT_UP);
-  net->stretch[b] = (float)((defect(M, G, t) + norm * norm * t * noise * noise) * CT_FLOAT_UP + 1e-9);
+  double off = defect(M, G, t) + norm * norm * t * noise * noise;
+  net->stretch[b] = (float)(off * CT_FLOAT_UP + 1e-9);
 }
 
 static ct_status choose_frames(ct_net *net, double done, double share, const ct_run *run) {

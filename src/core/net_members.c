@@ -165,13 +165,13 @@ static void ball_coordinates(void *task, int b, int thread) {
   pack_w(members, b, t, w);
 }
 
-static size_t widest(const ct_members *members, int balls) {
+int ct_members_widest(const ct_members *members, int balls) {
   int most = 0;
   for (int b = 0; b < balls; b++) {
     int width = ct_members_width(members, b);
     most = width > most ? width : most;
   }
-  return (size_t)most;
+  return most;
 }
 
 ct_status ct_members_coordinates(ct_members *members, ct_net *net, double done, double share,
@@ -184,7 +184,7 @@ ct_status ct_members_coordinates(ct_members *members, ct_net *net, double done, 
   CT_NEW(f.work, &run->arena, (size_t)run->threads * f.work_size);
   CT_NEW(f.unsound, &run->arena, run->threads);
   memset(f.unsound, 0, (size_t)run->threads * sizeof *f.unsound);
-  f.w_size = t * widest(members, net->count);
+  f.w_size = t * (size_t)ct_members_widest(members, net->count);
   CT_NEW(f.w, &run->arena, (size_t)run->threads * f.w_size);
   CT_NEW(members->w_word, &run->arena, lanes * t / 4);
   CT_NEW(members->alpha, &run->arena, lanes * t);

@@ -227,11 +227,7 @@ static ct_status cut_groups(ct_two_frame *search, int count, const ct_run *run) 
 static ct_status new_searcher(const ct_two_frame *search, ct_searcher *s, const ct_run *run) {
   const ct_net *net = search->net;
   size_t balls = (size_t)net->count, t = (size_t)net->frame_size;
-  int capacity = 4 * search->k + 256, widest = 0;
-  for (int b = 0; b < net->count; b++) {
-    int width = ct_members_width(&net->members, b);
-    widest = width > widest ? width : widest;
-  }
+  int capacity = 4 * search->k + 256, widest = ct_members_widest(&net->members, net->count);
   memset(s, 0, sizeof *s);
   CT_TRY(ct_scorer_new(&s->scorer, net->index, search->k, capacity, run));
   for (int i = 0; i < CT_UNIT_QUERIES; i++) {
