@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "noise.h"
+#include "pair_mixed.h"
 
 /* The index side of the two-frame search (two_frame.c has the mathematics): centres, the balls of
  * points around them, a frame of centres for each ball, every point's coordinates in its ball's
@@ -16,7 +17,7 @@
 /* One step of a 16-bit correlation. 1.02 still fits, so a correlation that rounding lifts above 1
  * does too. */
 #define CT_TABLE_STEPS 32000.0
-#define CT_TABLE_ERROR (0.5 / CT_TABLE_STEPS * (1 + 1e-9))
+#define CT_TABLE_ERROR ((0.5 / CT_TABLE_STEPS + CT_MIXED_ERROR) * (1 + 1e-9))
 
 /* A table of correlations: of each ball the rows of some centres. */
 typedef struct {

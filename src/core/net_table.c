@@ -1,11 +1,12 @@
 /* The table of the correlations of centres with members, in 16 bits: as wide as the search needs
- * (its error, 1.6e-5, is carried in the bounds), half the memory and traffic of floats. Rows are
- * centres, lanes the members of a ball, so that the search reads for a pair of balls a few short
- * runs. Each ball has the rows of all centres, or of those alone that searches may ask it for.
+ * (its error, CT_TABLE_ERROR, is carried in the bounds), half the memory and traffic of floats.
+ * Rows are centres, lanes the members of a ball, so that the search reads for a pair of balls a few
+ * short runs. Each ball has the rows of all centres, or of those alone that searches may ask it
+ * for.
  *
- * It is most of the cost of an index: a product for every entry. Members are packed in panels across
- * balls, with the centres that any of these balls needs by eight; a tile is quantised at once and
- * its pieces copied to the balls' blocks. */
+ * It is most of the cost of an index: a product for every entry, in two precisions (pair_mixed.h).
+ * Members are packed in panels across balls, with the centres that any of these balls needs by
+ * eight; a tile is quantised at once and its pieces copied to the balls' blocks. */
 
 #include "frame_kernels.h"
 #include "rounds.h"
@@ -13,14 +14,15 @@
 #include <math.h>
 #include <string.h>
 
-/* Panels that share the centres' rows; as many as keep within the second level cache. */
-#define PANELS 7
-#define PANEL_BYTES 720000
+/* Wide panels that share the centres' rows; as many as keep within the second level cache. */
+#define PANELS 4
+#define PANEL_BYTES 1200000
 
 typedef struct {
-  ct_panel panel[PANELS];
-  double lane_scale[PANELS][CT_PANEL];
+  ct_wide_panel panel[PANELS];
+  double lane_scale[PANELS][CT_WIDE];
   double *c;
+  float *sum;
   double *work;
   int16_t *steps;
   int *centre; /* what the members at work need */
@@ -33,6 +35,8 @@ struct ct_table_work {
   int panels;
   double *rows; /* V of the centres, padded apart by other than a power of two */
   size_t row_step;
+  ct_narrow narrow;       /* of the centres */
+  int *order;             /* of the centres, such that those of a tile need about the same head */
   table_scratch *scratch; /* one a thread */
   /* the part at work */
   ct_members *members;
@@ -50,7 +54,7 @@ static int needed_centres(const ct_table_work *task, int first, int last, int *c
   const ct_members *members = task->members;
   int balls = task->net->count, count = 0, skips = !task->ball && task->filled_of == members;
   for (int i = 0; i < task->balls; i++) {
-    int c = task->ball ? task->ball[i] : i, needed = 0;
+    int c = task->ball ? task->ball[i] : task->order[i], needed = 0;
     if (skips && task->filled[c]) continue;
     for (int b = members->ball[first]; b <= members->ball[last - 1] && !needed; b++)
       needed = ct_table_place(&members->table, balls, b, c);
@@ -74,39 +78,56 @@ static void scatter(const ct_table_work *task, int first, int lanes, int centre,
   }
 }
 
+/* Centres at some places of a list, the first again where the list ends. */
+static void rows_of(const ct_table_work *task, const int *centre, int count, ct_mixed_rows *rows,
+                    double *scale) {
+  const ct_residual *index = task->net->index;
+  for (int u = 0; u < CT_TILE_ROWS; u++) {
+    int c = centre[u < count ? u : 0], x = task->net->centre[c];
+    ct_mixed_row_at(rows, u, index, x, &task->narrow, c);
+    rows->exact.V[u] = task->rows + (size_t)c * task->row_step;
+    scale[u] = index->scale[x];
+  }
+}
+
+static void fill_tile(const ct_table_work *task, table_scratch *s, int panel, int first,
+                      const int *centre, int count) {
+  ct_mixed_rows rows;
+  double scale[CT_TILE_ROWS];
+  int members = s->panel[panel].lanes;
+  rows_of(task, centre, count, &rows, scale);
+  ct_mixed_tile(&task->net->pairs, s->panel + panel, &rows, s->c, s->sum, s->work);
+  for (int h = 0, from = 0; from < members; h++, from += CT_PANEL) {
+    int lanes = members - from < CT_PANEL ? members - from : CT_PANEL;
+    task->kernels->quantize(s->c + h * CT_TILE, scale, s->lane_scale[panel] + from, s->steps);
+    for (int u = 0; u < CT_TILE_ROWS && u < count; u++)
+      scatter(task, first + from, lanes, centre[u], s->steps + u * CT_PANEL);
+  }
+}
+
+static void pack_members(const ct_table_work *task, table_scratch *s, int panel, int first,
+                         int count) {
+  const ct_residual *points = task->members->points;
+  const int *position = task->members->position + first;
+  ct_wide_panel_pack(s->panel + panel, &task->net->pairs, points, position, count);
+  for (int l = 0; l < CT_WIDE; l++)
+    s->lane_scale[panel][l] = l < count ? points->scale[position[l]] : 0;
+}
+
 static void fill_panels(void *data, int item, int thread) {
   ct_table_work *task = data;
-  const ct_net *net = task->net;
-  const ct_members *members = task->members;
   table_scratch *s = task->scratch + thread;
-  int first = task->first + item * task->panels * CT_PANEL, count = task->last - first;
-  if (count > task->panels * CT_PANEL) count = task->panels * CT_PANEL;
+  int first = task->first + item * task->panels * CT_WIDE, count = task->last - first;
+  if (count > task->panels * CT_WIDE) count = task->panels * CT_WIDE;
   int centres = needed_centres(task, first, first + count, s->centre);
   s->products += (double)centres * count;
-  for (int p = 0; p * CT_PANEL < count; p++) {
-    const int *position = members->position + first + p * CT_PANEL;
-    int lanes = count - p * CT_PANEL < CT_PANEL ? count - p * CT_PANEL : CT_PANEL;
-    ct_panel_pack(s->panel + p, members->points, position, lanes);
-    for (int l = 0; l < CT_PANEL; l++)
-      s->lane_scale[p][l] = l < lanes ? members->points->scale[position[l]] : 0;
+  for (int p = 0; p * CT_WIDE < count; p++) {
+    int left = count - p * CT_WIDE;
+    pack_members(task, s, p, first + p * CT_WIDE, left < CT_WIDE ? left : CT_WIDE);
   }
-  for (int i = 0; i < centres; i += CT_TILE_ROWS) {
-    ct_pair_rows rows;
-    double row_scale[CT_TILE_ROWS];
-    for (int u = 0; u < CT_TILE_ROWS; u++) {
-      int centre = s->centre[i + u < centres ? i + u : i], x = net->centre[centre];
-      rows.V[u] = task->rows + (size_t)centre * task->row_step;
-      rows.x[u] = net->index->x + (size_t)x * (size_t)net->index->dim;
-      row_scale[u] = net->index->scale[x];
-    }
-    for (int p = 0; p * CT_PANEL < count; p++) {
-      int lanes = count - p * CT_PANEL < CT_PANEL ? count - p * CT_PANEL : CT_PANEL;
-      ct_pairs_tile(&net->pairs, s->panel + p, &rows, s->c, s->work);
-      task->kernels->quantize(s->c, row_scale, s->lane_scale[p], s->steps);
-      for (int u = 0; u < CT_TILE_ROWS && i + u < centres; u++)
-        scatter(task, first + p * CT_PANEL, lanes, s->centre[i + u], s->steps + u * CT_PANEL);
-    }
-  }
+  for (int i = 0; i < centres; i += CT_TILE_ROWS)
+    for (int p = 0; p * CT_WIDE < count; p++)
+      fill_tile(task, s, p, first + p * CT_WIDE, s->centre + i, centres - i);
 }
 
 /* The lanes behind a ball's last member must hold something harmless. */
@@ -127,8 +148,9 @@ static ct_status new_scratch(ct_table_work *task, const ct_run *run) {
   for (int i = 0; i < run->threads; i++) {
     table_scratch *s = task->scratch + i;
     for (int p = 0; p < task->panels; p++)
-      CT_TRY(ct_panel_new(s->panel + p, pairs->rank, pairs->dim, &run->arena));
-    CT_NEW(s->c, &run->arena, CT_TILE);
+      CT_TRY(ct_wide_panel_new(s->panel + p, pairs->rank, pairs->dim, &run->arena));
+    CT_NEW(s->c, &run->arena, CT_WIDE_TILE);
+    CT_NEW(s->sum, &run->arena, CT_WIDE_TILE);
     CT_NEW(s->work, &run->arena, ct_pairs_work(pairs, CT_TILE));
     CT_NEW(s->steps, &run->arena, CT_TILE);
     CT_NEW(s->centre, &run->arena, task->net->count);
@@ -140,22 +162,30 @@ static ct_status new_scratch(ct_table_work *task, const ct_run *run) {
 static ct_status copy_centres(ct_table_work *task, const ct_run *run) {
   const ct_net *net = task->net;
   size_t stride = (size_t)net->index->stride;
+  int *spare;
   task->row_step = stride % 64 ? stride : stride + 8;
   CT_NEW(task->rows, &run->arena, (size_t)net->count * task->row_step + 1);
-  for (int c = 0; c < net->count; c++)
+  CT_TRY(ct_narrow_new(&task->narrow, net->pairs.rank, net->count, &run->arena));
+  CT_NEW(task->order, &run->arena, net->count);
+  CT_NEW(spare, &run->arena, net->count);
+  for (int c = 0; c < net->count; c++) {
     memcpy(task->rows + (size_t)c * task->row_step, net->index->V + (size_t)net->centre[c] * stride,
            stride * sizeof *task->rows);
+    ct_narrow_set(&task->narrow, c, &net->pairs, net->index, net->centre[c]);
+    task->order[c] = c;
+  }
+  ct_narrow_sort(&task->narrow, &net->pairs, task->order, net->count, spare);
   return CT_OK;
 }
 
 ct_status ct_table_new(ct_table_work **work, const ct_net *net, const ct_run *run) {
   ct_table_work *task;
-  int bytes = net->pairs.rank * CT_PANEL * (int)sizeof(double);
+  size_t bytes = ct_wide_panel_bytes(net->pairs.rank);
   CT_NEW(task, &run->arena, 1);
   memset(task, 0, sizeof *task);
   task->net = net;
   task->kernels = ct_frame_kernels_of(run->simd, net->frame_size);
-  task->panels = bytes > PANEL_BYTES / PANELS ? PANEL_BYTES / bytes : PANELS;
+  task->panels = bytes > PANEL_BYTES / PANELS ? (int)(PANEL_BYTES / bytes) : PANELS;
   if (task->panels < 1) task->panels = 1;
   CT_TRY(copy_centres(task, run));
   CT_NEW(task->filled, &run->arena, net->count);
@@ -207,7 +237,7 @@ static double products_of(const ct_table_work *work, int threads) {
 ct_status ct_table_fill(ct_table_work *work, ct_members *members, int first, int last,
                         const int *ball, int balls, double done, double share, ct_stats *stats,
                         const ct_run *run) {
-  int run_length = work->panels * CT_PANEL;
+  int run_length = work->panels * CT_WIDE;
   work->members = members;
   work->first = first;
   work->last = last;
@@ -238,7 +268,8 @@ float ct_reach_of(const ct_net *net, int a, int b, ct_simd simd) {
   double rounding = CT_TABLE_ERROR + 6e-8 * (t + 2) * sqrt((double)t);
   const int16_t *row[CT_FRAME_MAX];
   for (int k = 0; k < t; k++) {
-    row[k] = ct_table_row(&net->members, net->count, b, net->frame[(size_t)a * (size_t)t + (size_t)k]);
+    row[k] =
+        ct_table_row(&net->members, net->count, b, net->frame[(size_t)a * (size_t)t + (size_t)k]);
     if (!row[k]) return CT_REACH_UNKNOWN;
   }
   const float *whiten = net->whiten + (size_t)a * (size_t)(t * t);

@@ -25,6 +25,7 @@ static const ct_pair_kernels *kernels_of(ct_simd simd) {
 void ct_pairs_init(ct_pairs *pairs, const ct_residual *index, ct_simd simd) {
   pairs->kernels = kernels_of(simd);
   pairs->simd = simd;
+  pairs->mixed = 1;
   pairs->index = index;
   pairs->covariance = index->covariance;
   pairs->rank = index->rank;
@@ -74,12 +75,17 @@ static void subtract_from_covariance(const ct_pairs *pairs, int count, double *c
   for (int i = 0; i < count; i++) c[i] = work[i] - c[i];
 }
 
-void ct_pairs_tile(const ct_pairs *pairs, const ct_panel *panel, const ct_pair_rows *rows,
-                   double *c, double *work) {
+void ct_pairs_tile_head(const ct_pairs *pairs, const ct_panel *panel, const ct_pair_rows *rows,
+                        int columns, double *c, double *work) {
   ct_covariance_kind kind = pairs->covariance->kind;
-  pairs->kernels->tile(rows, panel, pairs->rank, pairs->dim, kind, pairs->covariance->variance, c,
+  pairs->kernels->tile(rows, panel, columns, pairs->dim, kind, pairs->covariance->variance, c,
                        work);
   if (!has_vector_form(kind)) subtract_from_covariance(pairs, CT_TILE, c, work);
+}
+
+void ct_pairs_tile(const ct_pairs *pairs, const ct_panel *panel, const ct_pair_rows *rows,
+                   double *c, double *work) {
+  ct_pairs_tile_head(pairs, panel, rows, pairs->rank, c, work);
 }
 
 void ct_pairs_list(const ct_pairs *pairs, const ct_residual *A, int a, const ct_residual *B,

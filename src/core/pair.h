@@ -15,6 +15,11 @@
 #define CT_TILE_ROWS 8
 #define CT_TILE (CT_PANEL * CT_TILE_ROWS)
 
+/* Floats, twice as many to a vector, stand in panels twice as wide; sums of CT_RUN products are
+ * added up apart (pair_mixed.h). */
+#define CT_WIDE (2 * CT_PANEL)
+#define CT_RUN 32
+
 typedef struct {
   double *V; /* rank * CT_PANEL: column t of lane l at t * CT_PANEL + l */
   double *x; /* dim * CT_PANEL */
@@ -32,6 +37,12 @@ typedef struct {
 typedef struct {
   void (*tile)(const ct_pair_rows *rows, const ct_panel *panel, int rank, int dim,
                ct_covariance_kind kind, double variance, double *c, double *sq);
+  /* sum[r * CT_WIDE + lane]: of columns first .. rank - 1 of rows and a wide panel of floats. */
+  void (*tail)(const float *const *row, const float *panel, int first, int rank, float *sum);
+  /* c[r * CT_PANEL + lane] less variance sum[r * CT_WIDE + lane]. */
+  void (*subtract)(double *c, const float *sum, double variance);
+  /* Columns of a row of V, padded with zeros, times factor as floats; returns the sum of their squares. */
+  double (*narrow)(const double *v, double factor, int count, float *out);
   /* One point against count rows. */
   void (*list)(const double *V, const double *x, const ct_residual *B, const int *b, int count,
                ct_covariance_kind kind, double variance, double *c, double *sq);
@@ -48,6 +59,7 @@ typedef struct {
   const ct_covariance *covariance;
   int rank;
   int dim;
+  int mixed; /* whether tiles in two precisions (pair_mixed.h) are allowed; 0: doubles throughout */
   ct_simd simd;
 } ct_pairs;
 
@@ -64,6 +76,10 @@ void ct_panel_pack(ct_panel *panel, const ct_residual *points, const int *positi
 /* c of a panel and CT_TILE_ROWS rows. */
 void ct_pairs_tile(const ct_pairs *pairs, const ct_panel *panel, const ct_pair_rows *rows,
                    double *c, double *work);
+
+/* The same from the first columns of V alone. */
+void ct_pairs_tile_head(const ct_pairs *pairs, const ct_panel *panel, const ct_pair_rows *rows,
+                        int columns, double *c, double *work);
 
 /* c of point a of A and points b[j] of B. */
 void ct_pairs_list(const ct_pairs *pairs, const ct_residual *A, int a, const ct_residual *B,

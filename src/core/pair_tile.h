@@ -20,6 +20,9 @@ typedef double vec __attribute__((vector_size(8 * CT_WIDTH)));
 typedef long long ivec __attribute__((vector_size(8 * CT_WIDTH)));
 typedef double loose __attribute__((vector_size(8 * CT_WIDTH), aligned(8), may_alias));
 
+typedef float fvec __attribute__((vector_size(8 * CT_WIDTH)));
+typedef float half_fvec __attribute__((vector_size(4 * CT_WIDTH)));
+
 #define TRIPLE (3 * CT_WIDTH)
 #define VABS(v) ((vec)((ivec)(v)&0x7fffffffffffffffLL))
 #define INLINE static inline __attribute__((always_inline))
@@ -199,6 +202,65 @@ static void list(const double *V, const double *x, const ct_residual *B, const i
   }
 }
 
+/* CT_GROUP rows of floats against three vectors of a wide panel, the sum of every run apart. */
+INLINE void float_product(const float *const *row, const float *panel, int first, int rank,
+                          float *out) {
+  fvec zero = {0};
+  for (int i = 0; i < CT_GROUP; i++)
+    for (int h = 0; h < 3; h++) ((fvec *)(out + i * CT_WIDE))[h] = zero;
+  for (int from = first; from < rank; from += CT_RUN) {
+    int to = rank - from < CT_RUN ? rank : from + CT_RUN;
+    fvec sum[CT_GROUP][3];
+#pragma GCC unroll 8
+    for (int i = 0; i < CT_GROUP; i++) sum[i][0] = sum[i][1] = sum[i][2] = zero;
+    for (int t = from; t < to; t++) {
+      const fvec *p = (const fvec *)(panel + (size_t)t * CT_WIDE);
+      fvec p0 = p[0], p1 = p[1], p2 = p[2];
+#pragma GCC unroll 8
+      for (int i = 0; i < CT_GROUP; i++) {
+        float v = row[i][t];
+        sum[i][0] += v * p0;
+        sum[i][1] += v * p1;
+        sum[i][2] += v * p2;
+      }
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < CT_GROUP; i++) {
+      fvec *total = (fvec *)(out + i * CT_WIDE);
+      total[0] += sum[i][0], total[1] += sum[i][1], total[2] += sum[i][2];
+    }
+  }
+}
+
+static void tail(const float *const *row, const float *panel, int first, int rank, float *sum) {
+  for (int l = 0; l < CT_WIDE; l += 2 * TRIPLE)
+    for (int i = 0; i < CT_TILE_ROWS; i += CT_GROUP)
+      float_product(row + i, panel + l, first, rank, sum + i * CT_WIDE + l);
+}
+
+static void subtract(double *c, const float *sum, double variance) {
+  for (int i = 0; i < CT_TILE_ROWS; i++)
+    for (int l = 0; l < CT_PANEL; l += CT_WIDTH) {
+      vec *value = (vec *)(c + i * CT_PANEL + l);
+      *value -= variance * __builtin_convertvector(*(const half_fvec *)(sum + i * CT_WIDE + l), vec);
+    }
+}
+
+static double narrow(const double *v, double factor, int count, float *out) {
+  vec sum[2] = {{0}, {0}};
+  for (int t = 0; t < count; t += 2 * CT_WIDTH)
+    for (int h = 0; h < 2; h++) {
+      if (t + h * CT_WIDTH >= count) break;
+      vec value = *(const loose *)(v + t + h * CT_WIDTH) * factor;
+      *(half_fvec *)(out + t + h * CT_WIDTH) = __builtin_convertvector(value, half_fvec);
+      sum[h] += value * value;
+    }
+  vec both = sum[0] + sum[1];
+  double square = 0;
+  for (int l = 0; l < CT_WIDTH; l++) square += both[l];
+  return square;
+}
+
 static void compare(const double *c, const double *threshold, const double *error,
                     const double *root, unsigned *pass) {
   vec least[CT_PANEL / CT_WIDTH], give[CT_PANEL / CT_WIDTH];
@@ -217,4 +279,4 @@ static void compare(const double *c, const double *threshold, const double *erro
   }
 }
 
-const ct_pair_kernels CT_KERNELS = {tile, list, compare};
+const ct_pair_kernels CT_KERNELS = {tile, tail, subtract, narrow, list, compare};
