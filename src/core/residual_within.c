@@ -2,10 +2,10 @@
  *
  * From radius 1 on that is every candidate, and only distances are left to compute. Below, the pair
  * engine compares |c| of all pairs with what the radius asks for, as the scan for the k nearest
- * does, and gives way by its error. While answers are counted, a pair that passes by more than the
- * error is counted as it is; all other pairs that pass, and all when answers are written, are
- * scored by the canonical routine. So a pass costs a blocked product of queries and candidates, and
- * a canonical score for each answer. */
+ * does (pair_scan.c), and gives way by its error. While answers are counted, a pair that passes by
+ * more than the error is counted as it is; all other pairs that pass, and all when answers are
+ * written, are scored by the canonical routine. So a pass costs a blocked product of queries and
+ * candidates, and a canonical score for each answer. */
 
 #include "canonical.h"
 
@@ -14,14 +14,9 @@
 #include <string.h>
 
 #include "block_select.h"
-#include "pair.h"
+#include "pair_scan.h"
 #include "residual_rank.h"
 #include "rounds.h"
-
-/* Panels of queries that meet a row of V while it is in the cache; as in residual_scan.c. */
-#define PANELS 7
-#define QUERIES (PANELS * CT_PANEL)
-#define PANEL_BYTES 720000
 
 /* Pairs of one query that wait to be scored together. */
 #define WAITING 64
@@ -36,12 +31,9 @@ typedef struct {
   const ct_residual *index;
   const ct_residual_queries *queries;
   double radius, least; /* least |rho| of an answer, less MARGIN */
-  ct_pairs pairs;
-  int panels;
-  const int *order;     /* of the queries: by limit, or by position */
-  const double *norm, *root; /* of positions: |V|, 1 / scale */
-  double largest_norm;
-  int *count;           /* answers of each query, or NULL: then they are written */
+  ct_pair_scan scan;
+  const int *order; /* of the queries: by limit, or by position */
+  int *count;       /* answers of each query, or NULL: then they are written */
   const size_t *offset;
   int *id;
   double *dist;
@@ -54,7 +46,6 @@ typedef struct {
   int position; /* in of */
   int row;      /* of an indexed query, -1 for a new point */
   int limit;
-  double norm;  /* of its row of V */
   int found;
   int waiting;
   int at[WAITING]; /* positions */
@@ -62,12 +53,12 @@ typedef struct {
 
 /* A thread's queries, and what they meet with. */
 typedef struct {
-  int count, length; /* queries; candidates that at least one of them may find */
+  const within *of;
+  int length; /* candidates that at least one of them may find */
+  ct_scan_block pairs;
   asker *asker;
-  ct_panel panel[PANELS];
-  double *threshold, *error; /* of each query, aligned */
-  double *c, *work;
-  double products, evaluations;
+  double *work;
+  double evaluations;
 } block;
 
 static int limit_of(const within *w, int q) {
@@ -96,7 +87,7 @@ static void add_answer(const within *w, asker *a, int position, double distance)
 /* Scores the pairs that wait. */
 static void score_waiting(const within *w, block *b, asker *a) {
   double t[WAITING];
-  ct_residual_t(a->of, a->position, w->index, a->at, a->waiting, t, b->work, w->pairs.simd);
+  ct_residual_t(a->of, a->position, w->index, a->at, a->waiting, t, b->work, w->scan.pairs.simd);
   for (int j = 0; j < a->waiting; j++) {
     double distance = sqrt(t[j]);
     if (distance <= w->radius) add_answer(w, a, a->at[j], distance);
@@ -113,35 +104,32 @@ static void wait_for_score(const within *w, block *b, asker *a, int position) {
 /* ---- a block of queries ---- */
 
 static void start_block(const within *w, block *b, int first) {
-  int width = w->panels * CT_PANEL, left = w->queries->count - first;
-  b->count = left < width ? left : width;
+  int position[CT_SCAN_LANES] = {0}, left = w->queries->count - first;
+  int count = left < w->scan.lanes ? left : w->scan.lanes;
+  b->of = w;
   b->length = 0;
-  for (int lane = 0; lane < QUERIES; lane++) b->threshold[lane] = INFINITY, b->error[lane] = 0;
-  for (int lane = 0; lane < b->count; lane++) {
+  for (int lane = 0; lane < count; lane++) {
     asker *a = b->asker + lane;
     *a = asker_of(w, w->order[first + lane]);
-    double scale = a->of->scale[a->position];
-    a->norm = ct_residual_norm(a->of, a->position);
-    if (scale > 0) b->threshold[lane] = w->least / scale * (1 - MARGIN);
-    b->error[lane] = ct_pair_error_bound(&w->pairs, a->norm * w->largest_norm);
+    position[lane] = a->position;
     if (a->limit > b->length) b->length = a->limit;
     /* a point is at distance 0 of itself, also when it is explained */
     if (w->queries->self && a->row >= 0 && a->row < a->limit) add_answer(w, a, a->position, 0);
   }
-  for (int lane = 0; lane < b->count; lane += CT_PANEL) {
-    int position[CT_PANEL], lanes = b->count - lane < CT_PANEL ? b->count - lane : CT_PANEL;
-    for (int l = 0; l < lanes; l++) position[l] = b->asker[lane + l].position;
-    ct_panel_pack(b->panel + lane / CT_PANEL, b->asker->of, position, lanes);
-  }
+  ct_scan_block_start(&b->pairs, &w->scan, b->asker->of, position, count);
+  for (int lane = 0; lane < count; lane++) ct_scan_block_ask(&b->pairs, lane, w->least);
 }
 
 /* A pair that passed the comparison of vectors. */
-static void take_pair(const within *w, block *b, int lane, int x, double c) {
+static void take_pair(void *owner, int lane, int x, double c) {
+  block *b = owner;
+  const within *w = b->of;
   asker *a = b->asker + lane;
   int row = w->index->row[x];
   if (row == a->row || row >= a->limit) return;
   if (w->count) {
-    double sure = fabs(c) - ct_pair_error(&w->pairs, c, a->norm * w->norm[x]);
+    double norms = b->pairs.norm[lane] * w->scan.norm[x];
+    double sure = fabs(c) - ct_pair_error(&w->scan.pairs, c, norms);
     if (sure * a->of->scale[a->position] * w->index->scale[x] > w->least + 4 * MARGIN) {
       a->found++;
       return;
@@ -150,32 +138,26 @@ static void take_pair(const within *w, block *b, int lane, int x, double c) {
   wait_for_score(w, b, a, x);
 }
 
-static void meet_rows(const within *w, block *b, const int *position, int count) {
-  ct_pair_rows rows;
-  double root[CT_TILE_ROWS];
-  unsigned pass[CT_TILE_ROWS];
-  ct_pair_rows_at(&rows, w->index, position);
-  for (int i = 0; i < CT_TILE_ROWS; i++) root[i] = w->root[position[i]];
-  for (int lane = 0; lane < b->count; lane += CT_PANEL) {
-    ct_pairs_tile(&w->pairs, b->panel + lane / CT_PANEL, &rows, b->c, b->work);
-    w->pairs.kernels->compare(b->c, b->threshold + lane, b->error + lane, root, pass);
-    for (int i = 0; i < count; i++)
-      for (int l = 0; pass[i]; l++, pass[i] >>= 1)
-        if (pass[i] & 1) take_pair(w, b, lane + l, position[i], b->c[i * CT_PANEL + l]);
+/* Positions of candidates from first on, by row when there are limits, the first again behind the
+ * end. */
+static int candidates_at(const within *w, int first, int to, int *position) {
+  int count = to - first < CT_TILE_ROWS ? to - first : CT_TILE_ROWS;
+  for (int i = 0; i < CT_TILE_ROWS; i++) {
+    int place = first + (i < count ? i : 0);
+    position[i] = w->queries->limit ? w->index->position[place] : place;
   }
-  b->products += (double)count * b->count;
+  return count;
 }
 
-/* Candidates from .. to - 1, by row when there are limits, else by position. */
+/* Candidates from .. to - 1. */
 static void meet_candidates(const within *w, block *b, int from, int to) {
+  int position[CT_TILE_ROWS], next[CT_TILE_ROWS];
   if (to > b->length) to = b->length;
   for (int first = from; first < to; first += CT_TILE_ROWS) {
-    int position[CT_TILE_ROWS], count = to - first < CT_TILE_ROWS ? to - first : CT_TILE_ROWS;
-    for (int i = 0; i < CT_TILE_ROWS; i++) {
-      int place = first + (i < count ? i : 0);
-      position[i] = w->queries->limit ? w->index->position[place] : place;
-    }
-    meet_rows(w, b, position, count);
+    int coming = first + CT_TILE_ROWS < to ? first + CT_TILE_ROWS : first;
+    int count = candidates_at(w, first, to, position);
+    candidates_at(w, coming, to, next);
+    ct_scan_block_meet(&b->pairs, &w->scan, position, count, next, take_pair, b);
   }
 }
 
@@ -189,7 +171,7 @@ static void finish_query(const within *w, const asker *a) {
 }
 
 static void finish_block(const within *w, block *b) {
-  for (int lane = 0; lane < b->count; lane++) {
+  for (int lane = 0; lane < b->pairs.count; lane++) {
     score_waiting(w, b, b->asker + lane);
     finish_query(w, b->asker + lane);
   }
@@ -197,13 +179,9 @@ static void finish_block(const within *w, block *b) {
 
 static ct_status new_block(const within *w, block *b, const ct_run *run) {
   *b = (block){0};
-  for (int p = 0; p < w->panels; p++)
-    CT_TRY(ct_panel_new(b->panel + p, w->pairs.rank, w->pairs.dim, &run->arena));
-  CT_NEW(b->asker, &run->arena, QUERIES);
-  CT_NEW(b->threshold, &run->arena, QUERIES);
-  CT_NEW(b->error, &run->arena, QUERIES);
-  CT_NEW(b->c, &run->arena, CT_TILE);
-  CT_NEW(b->work, &run->arena, ct_pairs_work(&w->pairs, CT_TILE));
+  CT_TRY(ct_scan_block_new(&b->pairs, &w->scan, run));
+  CT_NEW(b->asker, &run->arena, w->scan.lanes);
+  CT_NEW(b->work, &run->arena, w->index->covariance->work_size + 1);
   return CT_OK;
 }
 
@@ -211,7 +189,7 @@ static ct_status new_block(const within *w, block *b, const ct_run *run) {
 
 /* A block for each thread, from query first on, meets all its candidates, in rounds. */
 static ct_status search_blocks(const within *w, block *b, int first, int count, const ct_run *run) {
-  int width = w->panels * CT_PANEL, length = 0, step = 32 * CT_TILE_ROWS;
+  int width = w->scan.lanes, length = 0, step = 32 * CT_TILE_ROWS;
   for (int i = 0; i < count; i++) {
     start_block(w, b + i, first + i * width);
     if (b[i].length > length) length = b[i].length;
@@ -235,22 +213,6 @@ static ct_status search_blocks(const within *w, block *b, int first, int count, 
   return CT_OK;
 }
 
-static ct_status measure_points(within *w, const ct_run *run) {
-  int n = w->index->n;
-  double *norm, *root;
-  CT_NEW(norm, &run->arena, n);
-  CT_NEW(root, &run->arena, n);
-#pragma omp parallel for num_threads(run->threads) schedule(static)
-  for (int i = 0; i < n; i++) {
-    norm[i] = ct_residual_norm(w->index, i);
-    root[i] = w->index->scale[i] > 0 ? 1 / w->index->scale[i] : INFINITY;
-  }
-  w->norm = norm, w->root = root, w->largest_norm = 0;
-  for (int i = 0; i < n; i++)
-    if (w->index->scale[i] > 0) w->largest_norm = fmax(w->largest_norm, norm[i]);
-  return CT_OK;
-}
-
 /* Queries by limit, so that a block may stop early, else by position. */
 static ct_status sort_queries(within *w, const ct_run *run) {
   int count = w->queries->count, n = w->index->n, *order, *start;
@@ -265,29 +227,19 @@ static ct_status sort_queries(within *w, const ct_run *run) {
   return CT_OK;
 }
 
-static int panels_for(const within *w, int threads) {
-  size_t bytes = (size_t)w->pairs.rank * CT_PANEL * sizeof(double);
-  int fair = w->queries->count / threads / CT_PANEL + 1, panels = PANELS;
-  if (bytes > 0 && PANEL_BYTES / bytes < (size_t)panels) panels = (int)(PANEL_BYTES / bytes);
-  if (fair < panels) panels = fair;
-  return panels > 1 ? panels : 1;
-}
-
 static ct_status search_pairs(within *w, ct_stats *stats, const ct_run *run) {
   block *b;
-  ct_pairs_init(&w->pairs, w->index, run->simd);
-  w->panels = panels_for(w, run->threads);
-  CT_TRY(measure_points(w, run));
+  CT_TRY(ct_pair_scan_start(&w->scan, w->index, w->queries->count, run));
   CT_TRY(sort_queries(w, run));
   CT_NEW(b, &run->arena, run->threads);
   for (int i = 0; i < run->threads; i++) CT_TRY(new_block(w, b + i, run));
-  int width = w->panels * CT_PANEL, step = width * run->threads;
+  int width = w->scan.lanes, step = width * run->threads;
   for (int first = 0; first < w->queries->count; first += step) {
     int left = (w->queries->count - first + width - 1) / width;
     CT_TRY(search_blocks(w, b, first, left < run->threads ? left : run->threads, run));
   }
   for (int i = 0; i < run->threads; i++) {
-    stats->products += b[i].products;
+    stats->products += b[i].pairs.products;
     stats->evaluations += b[i].evaluations;
   }
   return CT_OK;
@@ -306,8 +258,10 @@ static void take_all(void *task, int q, int thread) {
   asker a = asker_of(w, q);
   for (int row = 0; row < a.limit; row++) {
     if (row == a.row && !w->queries->self) continue;
-    if (w->count) a.found++;
-    else wait_for_score(w, all->b + thread, &a, w->index->position[row]);
+    if (w->count)
+      a.found++;
+    else
+      wait_for_score(w, all->b + thread, &a, w->index->position[row]);
   }
   score_waiting(w, all->b + thread, &a);
   finish_query(w, &a);
@@ -315,7 +269,7 @@ static void take_all(void *task, int q, int thread) {
 
 static ct_status search_everything(within *w, ct_stats *stats, const ct_run *run) {
   everything all = {w, NULL};
-  ct_pairs_init(&w->pairs, w->index, run->simd);
+  ct_pairs_init(&w->scan.pairs, w->index, run->simd);
   CT_NEW(all.b, &run->arena, run->threads);
   for (int i = 0; i < run->threads; i++) {
     all.b[i] = (block){0};
@@ -331,8 +285,10 @@ static ct_status search_everything(within *w, ct_stats *stats, const ct_run *run
 static ct_status search(within *w, ct_stats *stats, const ct_run *run) {
   double start = run->now();
   w->least = 1 - w->radius * w->radius - MARGIN;
-  if (w->least > 0) CT_TRY(search_pairs(w, stats, run));
-  else CT_TRY(search_everything(w, stats, run));
+  if (w->least > 0)
+    CT_TRY(search_pairs(w, stats, run));
+  else
+    CT_TRY(search_everything(w, stats, run));
   stats->seconds[CT_PHASE_SEARCH] += run->now() - start;
   return CT_OK;
 }
@@ -347,7 +303,11 @@ ct_status ct_residual_within_count(const ct_residual *index, const ct_residual_q
 ct_status ct_residual_within(const ct_residual *index, const ct_residual_queries *queries,
                              double radius, const size_t *offset, int *id, double *dist,
                              ct_stats *stats, const ct_run *run) {
-  within w = {.index = index, .queries = queries, .radius = radius, .offset = offset, .id = id,
+  within w = {.index = index,
+              .queries = queries,
+              .radius = radius,
+              .offset = offset,
+              .id = id,
               .dist = dist};
   return search(&w, stats, run);
 }
