@@ -1,6 +1,10 @@
 /* A pair passes when |c| >= least sqrt(p_q p_x) - error, one multiplication and one comparison
  * without a root or a division; error bounds the distance of the fast c from the canonical one for
- * the largest |V_x| of the index. */
+ * the largest |V_x| of the index.
+ *
+ * Products stay in doubles. Two precisions (pair_mixed.h) gain a fifth where p is near the variance
+ * and nothing on smooth processes: each row would have to be narrowed for a block's queries alone,
+ * and pairs that pass measured again. */
 
 #include "pair_scan.h"
 
