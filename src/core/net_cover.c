@@ -17,13 +17,10 @@
 #include <math.h>
 #include <string.h>
 
+#include "net_leaves.h"
 #include "rounds.h"
 
-#define LEAF 8
-#define FAN 8 /* nodes under a node of the hierarchy of boxes */
-#define LEVELS 12
 #define BATCH 240 /* ten panels */
-#define QUEUE 2048
 /* Leaves without a find before a centre gives up: 8, and 16 from four columns on, where near leaves
  * are many (measured: with 8 the net of five columns has a sixth more balls than with 24). */
 #define MISSES_FLAT 8
@@ -38,13 +35,7 @@ typedef struct {
 } find;
 
 typedef struct {
-  float distance;
-  int level;
-  int node;
-} visit;
-
-typedef struct {
-  visit *queue;
+  ct_leaf_tour tour;
   double *c;
   double *work;
   double products;
@@ -53,12 +44,9 @@ typedef struct {
 typedef struct {
   const ct_residual *index;
   const ct_pairs *pairs;
+  ct_net_leaves leaves;
   double threshold; /* correlation at the radius */
   int misses;
-  int *leaf_point; /* positions, leaf after leaf */
-  int levels;
-  int nodes[LEVELS];
-  float *box[LEVELS]; /* 2 * dim floats a node: low sides, high sides */
   explorer *explorer; /* one a thread */
   int batch[BATCH];
   int new_centres;
@@ -70,137 +58,11 @@ typedef struct {
   const float *best;  /* its correlation with that ball's centre */
 } cover;
 
-/* ---- leaves and boxes ---- */
-
-static int widest_side(const ct_residual *index, const int *point, int count) {
-  int widest = 0;
-  double width = -1;
-  for (int d = 0; d < index->dim; d++) {
-    double low = INFINITY, high = -INFINITY;
-    for (int i = 0; i < count; i++) {
-      double x = index->x[(size_t)point[i] * (size_t)index->dim + (size_t)d];
-      low = x < low ? x : low;
-      high = x > high ? x : high;
-    }
-    if (high - low > width) width = high - low, widest = d;
-  }
-  return widest;
-}
-
-/* Sorts a cell of at most 32 points along its widest side. */
-static void sort_cell(const ct_residual *index, int *point, int count) {
-  size_t dim = (size_t)index->dim, side = (size_t)widest_side(index, point, count);
-  for (int i = 1; i < count; i++) {
-    int moved = point[i], j = i;
-    double x = index->x[(size_t)moved * dim + side];
-    for (; j > 0 && index->x[(size_t)point[j - 1] * dim + side] > x; j--) point[j] = point[j - 1];
-    point[j] = moved;
-  }
-}
-
-/* Cells of 32 of the k-d order become four compact leaves of eight. */
-static void split_cells(cover *s) {
-  int n = s->index->n;
-  for (int i = 0; i < n; i++) s->leaf_point[i] = i;
-  for (int size = 4 * LEAF; size > LEAF; size /= 2)
-    for (int first = 0; first < n; first += size)
-      sort_cell(s->index, s->leaf_point + first, n - first < size ? n - first : size);
-}
-
-static void box_of_leaf(const cover *s, int leaf, float *box) {
-  int dim = s->index->dim, from = leaf * LEAF,
-      to = from + LEAF < s->index->n ? from + LEAF : s->index->n;
-  for (int d = 0; d < dim; d++) {
-    box[d] = INFINITY;
-    box[dim + d] = -INFINITY;
-    for (int i = from; i < to; i++) {
-      float x = (float)s->index->x[(size_t)s->leaf_point[i] * (size_t)dim + (size_t)d];
-      if (x < box[d]) box[d] = x;
-      if (x > box[dim + d]) box[dim + d] = x;
-    }
-  }
-}
-
-static void box_of_children(const cover *s, int level, int node, float *box) {
-  int dim = s->index->dim, from = node * FAN, to = from + FAN;
-  if (to > s->nodes[level - 1]) to = s->nodes[level - 1];
-  memcpy(box, s->box[level - 1] + (size_t)from * (size_t)(2 * dim),
-         (size_t)(2 * dim) * sizeof *box);
-  for (int child = from + 1; child < to; child++) {
-    const float *other = s->box[level - 1] + (size_t)child * (size_t)(2 * dim);
-    for (int d = 0; d < dim; d++) {
-      if (other[d] < box[d]) box[d] = other[d];
-      if (other[dim + d] > box[dim + d]) box[dim + d] = other[dim + d];
-    }
-  }
-}
-
-static ct_status build_boxes(cover *s, const ct_run *run) {
-  int dim = s->index->dim, count = (s->index->n + LEAF - 1) / LEAF;
-  for (s->levels = 0; s->levels < LEVELS; s->levels++) {
-    int level = s->levels;
-    s->nodes[level] = count;
-    CT_NEW(s->box[level], &run->arena, (size_t)count * (size_t)(2 * dim));
-    for (int node = 0; node < count; node++) {
-      float *box = s->box[level] + (size_t)node * (size_t)(2 * dim);
-      if (level == 0)
-        box_of_leaf(s, node, box);
-      else
-        box_of_children(s, level, node, box);
-    }
-    if (count == 1) break;
-    count = (count + FAN - 1) / FAN;
-  }
-  return CT_OK;
-}
-
-static float distance_to_box(const float *box, const double *x, int dim) {
-  float sum = 0;
-  for (int d = 0; d < dim; d++) {
-    float below = box[d] - (float)x[d], above = (float)x[d] - box[dim + d];
-    float gap = below > above ? below : above;
-    if (gap > 0) sum += gap * gap;
-  }
-  return sum;
-}
-
 /* ---- a centre explores ---- */
 
-static void push(visit *queue, int *count, visit entry) {
-  int i = (*count)++;
-  for (; i > 0 && queue[(i - 1) / 2].distance > entry.distance; i = (i - 1) / 2)
-    queue[i] = queue[(i - 1) / 2];
-  queue[i] = entry;
-}
-
-static visit pop(visit *queue, int *count) {
-  visit top = queue[0], last = queue[--*count];
-  int i = 0;
-  for (int child = 1; child < *count; child = 2 * i + 1) {
-    if (child + 1 < *count && queue[child + 1].distance < queue[child].distance) child++;
-    if (queue[child].distance >= last.distance) break;
-    queue[i] = queue[child];
-    i = child;
-  }
-  queue[i] = last;
-  return top;
-}
-
-static void open_node(const cover *s, visit at, const double *x, visit *queue, int *count) {
-  int dim = s->index->dim, level = at.level - 1, to = (at.node + 1) * FAN;
-  if (to > s->nodes[level]) to = s->nodes[level];
-  for (int node = at.node * FAN; node < to && *count < QUEUE; node++) {
-    visit child = {0, level, node};
-    child.distance = distance_to_box(s->box[level] + (size_t)node * (size_t)(2 * dim), x, dim);
-    push(queue, count, child);
-  }
-}
-
-/* Measures a leaf; the number of its points within the radius. */
-static int measure_leaf(const cover *s, int j, int leaf, explorer *e) {
-  int from = leaf * LEAF, count = s->index->n - from < LEAF ? s->index->n - from : LEAF, hits = 0;
-  int centre = s->centre[j];
-  const int *point = s->leaf_point + from;
+/* Measures points of a leaf; the number of them within the radius. */
+static int measure_leaf(const cover *s, int j, const int *point, int count, explorer *e) {
+  int centre = s->centre[j], hits = 0;
   ct_pairs_list(s->pairs, s->index, centre, s->index, point, count, e->c, e->work);
   e->products += count;
   for (int i = 0; i < count; i++) {
@@ -220,18 +82,14 @@ static int measure_leaf(const cover *s, int j, int leaf, explorer *e) {
 static void explore(void *task, int j, int thread) {
   cover *s = task;
   explorer *e = s->explorer + thread;
-  const double *x = s->index->x + (size_t)s->centre[j] * (size_t)s->index->dim;
-  visit root = {0, s->levels, 0};
-  int queued = 0, missed = 0;
+  const int *point;
+  int missed = 0, count;
   s->found[j] = 0;
-  push(e->queue, &queued, root);
-  while (queued > 0 && missed < s->misses && s->found[j] < s->capacity) {
-    visit at = pop(e->queue, &queued);
-    if (at.level > 0)
-      open_node(s, at, x, e->queue, &queued);
-    else
-      missed = measure_leaf(s, j, at.node, e) ? 0 : missed + 1;
-  }
+  ct_leaf_tour_start(&e->tour, &s->leaves,
+                     s->index->x + (size_t)s->centre[j] * (size_t)s->index->dim);
+  while (missed < s->misses && s->found[j] < s->capacity &&
+         ct_leaf_tour_next(&e->tour, &s->leaves, &point, &count))
+    missed = measure_leaf(s, j, point, count, e) ? 0 : missed + 1;
 }
 
 /* ---- batches ---- */
@@ -297,9 +155,7 @@ static void shuffle(int *order, int n) {
 
 static ct_status new_cover(cover *s, mutual *m, const ct_run *run) {
   int threads = run->threads, n = s->index->n;
-  CT_NEW(s->leaf_point, &run->arena, n);
-  split_cells(s);
-  CT_TRY(build_boxes(s, run));
+  CT_TRY(ct_net_leaves_make(&s->leaves, s->index, run));
   s->misses = s->index->dim >= 4 ? MISSES_DEEP : MISSES_FLAT;
   s->capacity = 4096 + n / 64;
   if (s->capacity > n) s->capacity = n;
@@ -316,9 +172,9 @@ static ct_status new_cover(cover *s, mutual *m, const ct_run *run) {
   for (int i = 0; i < threads; i++) {
     explorer *e = s->explorer + i;
     e->products = 0;
-    CT_NEW(e->queue, &run->arena, QUEUE + 1);
-    CT_NEW(e->c, &run->arena, LEAF);
-    CT_NEW(e->work, &run->arena, ct_pairs_work(s->pairs, LEAF));
+    CT_TRY(ct_leaf_tour_new(&e->tour, &run->arena));
+    CT_NEW(e->c, &run->arena, CT_NET_LEAF);
+    CT_NEW(e->work, &run->arena, ct_pairs_work(s->pairs, CT_NET_LEAF));
     CT_TRY(ct_panel_new(m->panel + i, s->pairs->rank, s->pairs->dim, &run->arena));
   }
   return CT_OK;
@@ -402,8 +258,8 @@ static void take_finds(const cover *s, progress *at, int first_ball) {
 }
 
 ct_status ct_net_cover(ct_net *net, const ct_residual *index, double radius, int most,
-                       double enough, double *covered, double done, double share,
-                       ct_stats *stats, const ct_run *run) {
+                       double enough, double *covered, double done, double share, ct_stats *stats,
+                       const ct_run *run) {
   cover s;
   mutual m;
   progress at;
