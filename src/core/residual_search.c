@@ -59,8 +59,8 @@ static ct_status lay_out_new(ct_net *net, ct_members *fresh, ct_table_work *work
   return ct_table_open(net, fresh, INFINITY, &fits, done, run);
 }
 
-/* Coarse frames where they pay, and the rows that the tables are to have. *fits: whether they keep to
- * the memory that they may take, and norms are sound. */
+/* Coarse frames where they pay, and the rows that the tables are to have. *fits: whether they keep
+ * to the memory that they may take, and norms are sound. */
 static ct_status lay_out_tables(const search *s, ct_net *net, ct_members *asking,
                                 ct_table_work *work, int *fits, double done, double share,
                                 ct_stats *stats, const ct_run *run) {
@@ -88,6 +88,9 @@ static double lap(double *since, const ct_run *run) {
   return took;
 }
 
+/* Frames of a net for one call; a net that is kept may have finer ones (net_build.c). */
+#define FRAME_ONCE 8
+
 /* Answers what a net can; the rest of the states say what is left. */
 static ct_status search_by_net(search *s, int *used, ct_stats *stats, const ct_run *run) {
   ct_net net;
@@ -95,8 +98,9 @@ static ct_status search_by_net(search *s, int *used, ct_stats *stats, const ct_r
   ct_table_work *work;
   int built, pays = 1, most = ct_plan_most_balls(s->plan, s->index, s->queries);
   double since = run->now();
-  CT_TRY(ct_net_build(&net, s->index, s->queries->points, s->plan->net_radius, s->plan->frame, most,
-                      &built, 0, 0.09, stats, run));
+  CT_TRY(ct_net_build(&net, s->index, s->queries->points, s->plan->net_radius,
+                      s->plan->frame ? s->plan->frame : FRAME_ONCE, most, &built, 0, 0.09, stats,
+                      run));
   if (built && s->queries->points) {
     CT_TRY(place_new_points(s, &net, &fresh, 0.1, stats, run));
     asking = &fresh;
@@ -192,8 +196,10 @@ ct_status ct_residual_knn(const ct_residual *index, const ct_residual_queries *q
   if (queries->count < 1) return CT_OK;
   CT_TRY(start_states(&s, run));
   int tries = keeps || ct_plan_worth_a_net(plan, index, queries, k);
-  if (keeps) CT_TRY(search_by_kept(&s, used, stats, run));
-  else if (tries) CT_TRY(search_by_net(&s, used, stats, run));
+  if (keeps)
+    CT_TRY(search_by_kept(&s, used, stats, run));
+  else if (tries)
+    CT_TRY(search_by_net(&s, used, stats, run));
   double since = run->now();
   CT_TRY(scan_rest(&s, tries ? 0.9 : 0, stats, run));
   stats->seconds[CT_PHASE_SEARCH] += lap(&since, run);
