@@ -21,10 +21,11 @@
 
 /* A table of correlations: of each ball the rows of some centres. */
 typedef struct {
-  size_t *block;   /* balls + 1: where each ball's rows begin, ld entries each */
-  uint16_t *place; /* balls * balls: at b * balls + c, 1 + the number of centre c's row among those of */
-                   /* ball b, 0: it has none; NULL: all have all rows, in their order */
-  size_t entries;  /* the last of block */
+  size_t *block; /* balls + 1: where each ball's rows begin, ld entries each */
+  uint16_t
+      *place; /* balls * balls: at b * balls + c, 1 + the number of centre c's row among those of */
+              /* ball b, 0: it has none; NULL: all have all rows, in their order */
+  size_t entries; /* the last of block */
   int16_t *cell;
 } ct_table;
 
@@ -40,15 +41,15 @@ typedef struct {
 typedef struct {
   const ct_residual *points;
   const double *noise_of; /* noise of each of points (noise.h); not kept */
-  int count;        /* members in all */
-  int *position;    /* count, of points */
-  int *row;         /* count: of the index; new points: as position */
-  int *ball;        /* count */
-  int *start;       /* balls + 1: members of ball b are start[b] .. start[b + 1] - 1 */
-  size_t *padded;   /* balls + 1 */
-  size_t lanes;     /* the last of padded: lanes in all */
-  float *alpha;     /* frame a lane, member by member: the point as a sum of its frame's centres */
-  int *w_word;      /* frame / 4 * ld a ball: its coordinates w in the frame, in bytes, four a word */
+  int count;              /* members in all */
+  int *position;          /* count, of points */
+  int *row;               /* count: of the index; new points: as position */
+  int *ball;              /* count */
+  int *start;             /* balls + 1: members of ball b are start[b] .. start[b + 1] - 1 */
+  size_t *padded;         /* balls + 1 */
+  size_t lanes;           /* the last of padded: lanes in all */
+  float *alpha; /* frame a lane, member by member: the point as a sum of its frame's centres */
+  int *w_word;  /* frame / 4 * ld a ball: its coordinates w in the frame, in bytes, four a word */
   float *residual;  /* bound on the norm of what the frame does not explain */
   float *w_norm;    /* bound on |w| */
   float *alpha_sum; /* bound on sum |alpha| */
@@ -79,25 +80,25 @@ static inline const int16_t *ct_table_row(const ct_members *members, int balls, 
 /* Frames of few centres far apart, one for all balls around a coarse centre: they say which balls
  * are so far from each other that no search will meet them (net_coarse.c). */
 typedef struct {
-  int count;          /* of coarse centres; 0: there are none, and all balls may meet */
-  int *ball;          /* count: the balls whose centres they are */
-  int *of;            /* of each ball: the coarse centre whose frame it shares */
-  int *frame;         /* of each ball, and below: as in ct_net */
+  int count;  /* of coarse centres; 0: there are none, and all balls may meet */
+  int *ball;  /* count: the balls whose centres they are */
+  int *of;    /* of each ball: the coarse centre whose frame it shares */
+  int *frame; /* of each ball, and below: as in ct_net */
   float *whiten;
   float *lift;
   float *frame_noise;
-  float *cross;       /* count * count: bound on |<f_i, h_j>|, f and h the bases of two frames */
+  float *cross; /* count * count: bound on |<f_i, h_j>|, f and h the bases of two frames */
 } ct_coarse;
 
 typedef struct {
   const ct_residual *index;
   ct_pairs pairs;
   int frame_size;
-  int count;         /* of balls */
-  int sound;         /* whether the correlations behave as those of a process, see two_frame.c */
-  double radius;     /* in d: nearly every member is as near to its centre */
+  int count;     /* of balls */
+  int sound;     /* whether the correlations behave as those of a process, see two_frame.c */
+  double radius; /* in d: nearly every member is as near to its centre */
   ct_noise noise;
-  double *norm;      /* |V| of each position of the index */
+  double *norm; /* |V| of each position of the index */
   ct_members members;
   int *centre; /* position of each ball's centre */
   int *near;   /* count * CT_NEAR balls, by correlation of the centres, -1 when there are fewer */
@@ -113,24 +114,26 @@ typedef struct {
   int *min_row;
   float centre_noise; /* the largest of all centres and */
   float noise_most;   /* of all members */
-  float *reach;       /* count * count: reach[a * count + b] bounds |M_a rho(frame a, x)|, x in b, */
-                      /* where the table has the rows that say so */
+  float *reach; /* count * count: reach[a * count + b] bounds |M_a rho(frame a, x)|, x in b, */
+                /* where the table has the rows that say so */
   ct_coarse coarse;
 } ct_net;
 
-/* A sound net's points have a measured |u|^2 of at most this and their squared noise: the table holds
- * such correlations. */
+/* A sound net's points have a measured |u|^2 of at most this and their squared noise: the table
+ * holds such correlations. */
 #define CT_LARGEST_SQUARE 1.01
 
-/* A bound on |u| of all of them: u of the process has the measured square but for noise once more. */
+/* A bound on |u| of all of them: u of the process has the measured square but for noise once more.
+ */
 static inline double ct_largest_feature(const ct_net *net) {
   return 1.005 + 1.415 * (double)net->noise_most;
 }
 
 /* All of a net but its table: chooses the radius (<= 0) and the frame size (0) where they are not
- * given. asking: new points that will ask, or NULL. *built: 0 when most balls do not cover the
- * points, or they are no correlations (two_frame.c); then the scan must do. */
-ct_status ct_net_build(ct_net *net, const ct_residual *index, const ct_residual *asking,
+ * given. asking: new points that will ask, or NULL. kept: whether the net is for many searches.
+ * *built: 0 when most balls do not cover the points, or they are no correlations (two_frame.c);
+ * then the scan must do. */
+ct_status ct_net_build(ct_net *net, const ct_residual *index, const ct_residual *asking, int kept,
                        double radius, int frame_size, int most, int *built, double done,
                        double share, ct_stats *stats, const ct_run *run);
 
@@ -141,8 +144,8 @@ int ct_net_holds_for(const ct_net *net, const ct_residual *asking);
  * are most of them. *covered: the share of the points that do, or cannot be measured; where it is
  * enough every point is assigned to a ball, others to one near by. */
 ct_status ct_net_cover(ct_net *net, const ct_residual *index, double radius, int most,
-                       double enough, double *covered, double done, double share,
-                       ct_stats *stats, const ct_run *run);
+                       double enough, double *covered, double done, double share, ct_stats *stats,
+                       const ct_run *run);
 
 /* Gram matrix, frames, and the members' coordinates. */
 ct_status ct_net_frames(ct_net *net, int frame_size, double done, double share, ct_stats *stats,
@@ -199,8 +202,8 @@ void ct_coarse_tops(const ct_net *net, const ct_members *asking, int a, float *t
 
 /* Which rows a table has: all without coarse frames; else those that balls need whose members may
  * correlate by level or more, a level as low as most entries allow. *fits: 0 where all are more. */
-ct_status ct_table_open(const ct_net *net, ct_members *asking, double most, int *fits,
-                        double done, const ct_run *run);
+ct_status ct_table_open(const ct_net *net, ct_members *asking, double most, int *fits, double done,
+                        const ct_run *run);
 
 /* Finds a ball for each of points that has none yet (ball_of[i] < 0): that of the best of the
  * centres nearest in input space. Explained points stay without. */

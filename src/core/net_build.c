@@ -7,15 +7,20 @@
 #include <string.h>
 
 /* Radius of the net, in d: measured best between 0.6 and 0.75, flat around it. In two columns and
- * less balls hold more points and neighbours are closer, and a coarser net costs less; but with very
- * many points ever more of them stand in balls that no bound rejects: 57, 91 and 271 scores a query
- * for 1, 2 and 4 times FLAT_POINTS. There the radius falls by their number; the fourth root takes 790,
- * 2380 and 3840 balls for 1, 4 and 8 times FLAT_POINTS, and scores stay at 45 to 61 a query. */
+ * less balls hold more points and neighbours are closer, and a coarser net costs less; but with
+ * very many points ever more of them stand in balls that no bound rejects: 57, 91 and 271 scores a
+ * query for 1, 2 and 4 times FLAT_POINTS. There the radius falls by their number; the fourth root
+ * takes 790, 2380 and 3840 balls for 1, 4 and 8 times FLAT_POINTS, and scores stay at 45 to 61 a
+ * query. */
 #define RADIUS 0.65
 #define RADIUS_FLAT 0.7
 #define FLAT_POINTS 1e5
 #define RADIUS_STEP 0.05
 #define RADIUS_MOST 0.85
+
+/* A net that is kept for many searches is built once more, a step finer, where it has at most this
+ * share of the balls that it may have: searches take a seventh less, the table a fifth more. */
+#define ROOM 0.6
 
 /* The share of points within the radius that makes a net; the others join a ball near by. Until a
  * radius covers all of them, five columns took three nets (1.5 s instead of .5 for 1e5 points), and
@@ -27,10 +32,10 @@
 #define PROMISING 0.5
 
 /* Where frames of eight leave more than this of a point (the mean norm of e_x), frames of sixteen
- * halve the scores (five columns: 87 a query instead of 183) for a larger part of the table to read:
- * a query of a kept index takes a twentieth less. Not in two columns and less: there frames of eight
- * leave few candidates whatever the norms are (60 scores a query for k = 30 against 55). One call alone,
- * which pays for the frames, is quicker by a twelfth with eight (residual_search.c). */
+ * halve the scores (five columns: 87 a query instead of 183) for a larger part of the table to
+ * read: a query of a kept index takes a twentieth less. Not in two columns and less: there frames
+ * of eight leave few candidates whatever the norms are (60 scores a query for k = 30 against 55).
+ * One call alone, which pays for the frames, is quicker by a twelfth with eight. */
 #define ROUGH 0.3
 
 static double first_radius(const ct_residual *index) {
@@ -63,8 +68,8 @@ static ct_status measure(ct_net *net, const ct_residual *index, const ct_residua
   net->members.noise_of = noise;
 #pragma omp parallel for num_threads(run->threads) schedule(static)
   for (int i = 0; i < index->n; i++) net->norm[i] = ct_residual_norm(index, i);
-  return ct_noise_of_index(&net->noise, &net->pairs, net->norm, largest_norm(net, asking),
-                           noise, run);
+  return ct_noise_of_index(&net->noise, &net->pairs, net->norm, largest_norm(net, asking), noise,
+                           run);
 }
 
 static double mean_residual(const ct_net *net) {
@@ -75,24 +80,43 @@ static double mean_residual(const ct_net *net) {
   return sum / net->members.count;
 }
 
-ct_status ct_net_build(ct_net *net, const ct_residual *index, const ct_residual *asking,
+/* The first radius that covers the points with so few balls. */
+static ct_status cover(ct_net *net, const ct_residual *index, int kept, int most, double *covered,
+                       double done, double share, ct_stats *stats, const ct_run *run) {
+  double part = share / 7;
+  net->radius = first_radius(index);
+  for (;; net->radius += RADIUS_STEP, done += part) {
+    CT_TRY(ct_net_cover(net, index, net->radius, most, ENOUGH, covered, done, part, stats, run));
+    if (*covered >= ENOUGH) break;
+    if (*covered < PROMISING || net->radius > RADIUS_MOST - 0.01) return CT_OK;
+  }
+  if (!kept || net->count > ROOM * most) return CT_OK;
+  net->radius -= RADIUS_STEP;
+  return ct_net_cover(net, index, net->radius, most, ENOUGH, covered, done + part, part, stats,
+                      run);
+}
+
+static int wants_fine_frames(const ct_net *net) {
+  return net->index->dim > 2 && mean_residual(net) > ROUGH;
+}
+
+ct_status ct_net_build(ct_net *net, const ct_residual *index, const ct_residual *asking, int kept,
                        double radius, int frame_size, int most, int *built, double done,
                        double share, ct_stats *stats, const ct_run *run) {
-  double covered = 1, part = share * 0.06, at = done;
-  int fixed = radius > 0;
-  if (!fixed) radius = first_radius(index);
+  double covered = 1;
   *built = 0;
   memset(net, 0, sizeof *net);
   CT_TRY(measure(net, index, asking, run));
-  for (;; radius += RADIUS_STEP, at += part) {
-    CT_TRY(ct_net_cover(net, index, radius, most, ENOUGH, &covered, at, part * 0.99, stats, run));
-    if (covered >= ENOUGH || covered < PROMISING || fixed || radius > RADIUS_MOST - 0.01) break;
-  }
   net->radius = radius;
+  if (radius > 0)
+    CT_TRY(
+        ct_net_cover(net, index, radius, most, ENOUGH, &covered, done, share * 0.49, stats, run));
+  else
+    CT_TRY(cover(net, index, kept, most, &covered, done, share * 0.49, stats, run));
   if (covered < ENOUGH || net->count < 2 * CT_FRAME_MAX) return CT_OK;
   net->sound = 1;
   CT_TRY(ct_net_frames(net, frame_size > 8 ? 16 : 8, done + share * 0.5, share * 0.24, stats, run));
-  if (frame_size == 0 && index->dim > 2 && mean_residual(net) > ROUGH)
+  if (frame_size == 0 && kept && wants_fine_frames(net))
     CT_TRY(ct_net_frames(net, 16, done + share * 0.75, share * 0.24, stats, run));
   *built = net->sound;
   return CT_OK;

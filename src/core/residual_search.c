@@ -88,9 +88,6 @@ static double lap(double *since, const ct_run *run) {
   return took;
 }
 
-/* Frames of a net for one call; a net that is kept may have finer ones (net_build.c). */
-#define FRAME_ONCE 8
-
 /* Answers what a net can; the rest of the states say what is left. */
 static ct_status search_by_net(search *s, int *used, ct_stats *stats, const ct_run *run) {
   ct_net net;
@@ -98,9 +95,8 @@ static ct_status search_by_net(search *s, int *used, ct_stats *stats, const ct_r
   ct_table_work *work;
   int built, pays = 1, most = ct_plan_most_balls(s->plan, s->index, s->queries);
   double since = run->now();
-  CT_TRY(ct_net_build(&net, s->index, s->queries->points, s->plan->net_radius,
-                      s->plan->frame ? s->plan->frame : FRAME_ONCE, most, &built, 0, 0.09, stats,
-                      run));
+  CT_TRY(ct_net_build(&net, s->index, s->queries->points, 0, s->plan->net_radius, s->plan->frame,
+                      most, &built, 0, 0.09, stats, run));
   if (built && s->queries->points) {
     CT_TRY(place_new_points(s, &net, &fresh, 0.1, stats, run));
     asking = &fresh;
@@ -161,7 +157,7 @@ ct_status ct_residual_net(const ct_residual *index, const ct_residual_plan *plan
   double since = run->now();
   *built = 0;
   if (!ct_plan_worth_a_net(plan, index, &all, TRIAL_K)) return CT_OK;
-  CT_TRY(ct_net_build(net, index, NULL, plan->net_radius, plan->frame,
+  CT_TRY(ct_net_build(net, index, NULL, 1, plan->net_radius, plan->frame,
                       ct_plan_most_balls(plan, index, &all), built, 0, 0.2, stats, run));
   stats->seconds[CT_PHASE_NET] += lap(&since, run);
   if (!*built) return CT_OK;
