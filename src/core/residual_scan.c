@@ -306,9 +306,9 @@ static ct_status score_all(const scan *s, ct_stats *stats, const ct_run *run) {
 
 /* ---- entry ---- */
 
-ct_status ct_residual_scan_some(const ct_residual *index, const ct_residual_queries *queries,
-                                const int *which, int count, int k, int *id, double *dist,
-                                double done, double share, ct_stats *stats, const ct_run *run) {
+ct_status ct_residual_scan(const ct_residual *index, const ct_residual_queries *queries,
+                           const int *which, int count, int k, int *id, double *dist, double done,
+                           double share, ct_stats *stats, const ct_run *run) {
   scan s;
   if (count < 1) return CT_OK;
   memset(&s, 0, sizeof s);
@@ -327,15 +327,4 @@ ct_status ct_residual_scan_some(const ct_residual *index, const ct_residual_quer
   s.blocks = (count - 1) / s.scan.lanes + 1;
   CT_TRY(sort_queries(&s, run));
   return scan_all(&s, stats, run);
-}
-
-ct_status ct_residual_scan(const ct_residual *index, const ct_residual_queries *queries, int k,
-                           int *id, double *dist, ct_stats *stats, const ct_run *run) {
-  if (k < 1) return CT_ERR_DOMAIN;
-  double began = run->now();
-  CT_TRY(
-      ct_residual_scan_some(index, queries, NULL, queries->count, k, id, dist, 0, 1, stats, run));
-  stats->queries += queries->count;
-  stats->seconds[CT_PHASE_SEARCH] += run->now() - began;
-  return CT_OK;
 }

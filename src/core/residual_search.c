@@ -20,8 +20,8 @@ static ct_status scan_rest(const search *s, double done, ct_stats *stats, const 
   CT_NEW(which, &run->arena, s->queries->count);
   for (int q = 0; q < s->queries->count; q++)
     if (s->state[q] != CT_QUERY_ANSWERED) which[count++] = q;
-  return ct_residual_scan_some(s->index, s->queries, which, count, s->k, s->id, s->dist, done,
-                               1 - done, stats, run);
+  return ct_residual_scan(s->index, s->queries, which, count, s->k, s->id, s->dist, done, 1 - done,
+                          stats, run);
 }
 
 static ct_status start_states(search *s, const ct_run *run) {

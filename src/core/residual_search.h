@@ -16,13 +16,6 @@ typedef struct {
   int self;
 } ct_residual_queries;
 
-/* The k nearest candidates of each query by (sqrt(t), row), t as ct_residual_t() gives it.
- * id, dist: column-major count x k; missing: -1 and NAN. Exact. All three give the same bits.
- *
- * scan: blocked products of every query with every candidate. At most 1.0 products per pair. */
-ct_status ct_residual_scan(const ct_residual *index, const ct_residual_queries *queries, int k, int *id,
-                           double *dist, ct_stats *stats, const ct_run *run);
-
 /* How an exact search is to be done; all fields have defaults from ct_residual_plan_default(). */
 typedef struct {
   int method;           /* 0: chosen by estimated cost, 1: scan, 2: two-frame search */
@@ -36,7 +29,10 @@ typedef struct {
 
 void ct_residual_plan_default(ct_residual_plan *plan);
 
-/* Chooses between scan and the two-frame search (which makes its net and tables in the arena), answers, and says in
+/* The k nearest candidates of each query by (sqrt(t), row), t as ct_residual_t() gives it.
+ * id, dist: column-major count x k; missing: -1 and NAN. Exact: the same bits by either method.
+ *
+ * Chooses between scan and the two-frame search (which makes its net and tables in the arena), answers, and says in
  * *used which method was taken (1 or 2). Positions of the index are best in k-d order. */
 ct_status ct_residual_knn(const ct_residual *index, const ct_residual_queries *queries, int k,
                           const ct_residual_plan *plan, int *used, int *id, double *dist, ct_stats *stats,

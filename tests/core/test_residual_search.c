@@ -133,9 +133,7 @@ static void search(const test_case *c, const mode *m, const test_residual *index
   plan.fewest_early = m->fewest_early;
   twice += m->method == 2;
   ct_status status =
-      m->method == 1
-          ? ct_residual_scan(&index->residual, &queries, c->k, id, dist, &stats, &run)
-          : ct_residual_knn(&index->residual, &queries, c->k, &plan, &used, id, dist, &stats, &run);
+      ct_residual_knn(&index->residual, &queries, c->k, &plan, &used, id, dist, &stats, &run);
   CHECK(status == CT_OK);
   taken += m->method == 2 && used == 2;
   if (!CHECK(test_differences(&index->residual, &queries, c->k, id, dist, 1 + queries.count / 25) ==
