@@ -18,6 +18,9 @@
 #define RADIUS_STEP 0.05
 #define RADIUS_MOST 0.85
 
+/* More nets than are tried before one covers the points: for progress. */
+#define TRIES 20
+
 /* A net that is kept for many searches is built once more, a step finer, where it has at most this
  * share of the balls that it may have: searches take a seventh less, the table a fifth more. */
 #define ROOM 0.6
@@ -80,10 +83,21 @@ static double mean_residual(const ct_net *net) {
   return sum / net->members.count;
 }
 
+/* A net one step finer, or the same again where balls are too few for that. */
+static ct_status refine(ct_net *net, const ct_residual *index, int most, double *covered,
+                        double done, double share, ct_stats *stats, const ct_run *run) {
+  double coarse = net->radius, part = share / 2;
+  net->radius = coarse - RADIUS_STEP;
+  CT_TRY(ct_net_cover(net, index, net->radius, most, ENOUGH, covered, done, part, stats, run));
+  if (*covered >= ENOUGH) return CT_OK;
+  net->radius = coarse;
+  return ct_net_cover(net, index, coarse, most, ENOUGH, covered, done + part, part, stats, run);
+}
+
 /* The first radius that covers the points with so few balls. */
 static ct_status cover(ct_net *net, const ct_residual *index, int kept, int most, double *covered,
                        double done, double share, ct_stats *stats, const ct_run *run) {
-  double part = share / 7;
+  double part = share / TRIES;
   net->radius = first_radius(index);
   for (;; net->radius += RADIUS_STEP, done += part) {
     CT_TRY(ct_net_cover(net, index, net->radius, most, ENOUGH, covered, done, part, stats, run));
@@ -91,9 +105,7 @@ static ct_status cover(ct_net *net, const ct_residual *index, int kept, int most
     if (*covered < PROMISING || net->radius > RADIUS_MOST - 0.01) return CT_OK;
   }
   if (!kept || net->count > ROOM * most) return CT_OK;
-  net->radius -= RADIUS_STEP;
-  return ct_net_cover(net, index, net->radius, most, ENOUGH, covered, done + part, part, stats,
-                      run);
+  return refine(net, index, most, covered, done + part, 2 * part, stats, run);
 }
 
 static int wants_fine_frames(const ct_net *net) {

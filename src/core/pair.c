@@ -25,7 +25,6 @@ static const ct_pair_kernels *kernels_of(ct_simd simd) {
 void ct_pairs_init(ct_pairs *pairs, const ct_residual *index, ct_simd simd) {
   pairs->kernels = kernels_of(simd);
   pairs->simd = simd;
-  pairs->mixed = 1;
   pairs->index = index;
   pairs->covariance = index->covariance;
   pairs->rank = index->rank;

@@ -41,7 +41,8 @@ typedef struct {
   void (*tail)(const float *const *row, const float *panel, int first, int rank, float *sum);
   /* c[r * CT_PANEL + lane] less variance sum[r * CT_WIDE + lane]. */
   void (*subtract)(double *c, const float *sum, double variance);
-  /* Columns of a row of V, padded with zeros, times factor as floats; returns the sum of their squares. */
+  /* Columns of a row of V, padded with zeros, times factor as floats; returns the sum of their
+   * squares. */
   double (*narrow)(const double *v, double factor, int count, float *out);
   /* One point against count rows. */
   void (*list)(const double *V, const double *x, const ct_residual *B, const int *b, int count,
@@ -59,7 +60,6 @@ typedef struct {
   const ct_covariance *covariance;
   int rank;
   int dim;
-  int mixed; /* whether tiles in two precisions (pair_mixed.h) are allowed; 0: doubles throughout */
   ct_simd simd;
 } ct_pairs;
 

@@ -19,8 +19,8 @@
  * errors, for the roundings of doubles, and for what is too small for a float.
  *
  * The head is a product of doubles like any other, and shorter: its error is among those that
- * ct_pair_error_bound() bounds for all columns. A V of the user's that overflows floats has no
- * finite tail, and all its columns are doubles. */
+ * ct_pair_error_bound() bounds for all columns. Floats hold V in units of the standard deviation,
+ * and no point of a sound net (two_frame.c) has more than 1 of it in all, so none overflows. */
 
 #include "pair_mixed.h"
 
@@ -38,7 +38,7 @@ static int heads_of(int rank) {
 }
 
 static int mixes(const ct_pairs *pairs) {
-  return pairs->mixed && pairs->rank >= FEWEST_COLUMNS;
+  return pairs->rank >= FEWEST_COLUMNS;
 }
 
 /* What turns V into floats. */
@@ -126,7 +126,7 @@ ct_status ct_wide_panel_new(ct_wide_panel *panel, int rank, int dim, const ct_ar
 static double largest_of(const double *square, const double *weight) {
   double most = 0;
   for (int l = 0; l < CT_PANEL; l++)
-    if (!(square[l] * weight[l] <= most)) most = square[l] * weight[l];
+    if (square[l] * weight[l] > most) most = square[l] * weight[l];
   return most;
 }
 
@@ -144,7 +144,7 @@ static void narrow_half(ct_wide_panel *panel, int half, int rank, double factor,
     }
     if (t % CT_HEAD_STEP) continue;
     double most = largest_of(square, weight), *tail = panel->tail + t / CT_HEAD_STEP;
-    if (!(most <= *tail)) *tail = most;
+    if (most > *tail) *tail = most;
   }
 }
 
@@ -170,7 +170,7 @@ static int head_of(const ct_pairs *pairs, const ct_wide_panel *panel, const ct_m
   for (int h = 0; h * CT_HEAD_STEP < pairs->rank; h++) {
     double most = rows->tail[0][h];
     for (int i = 1; i < CT_TILE_ROWS; i++)
-      if (!(rows->tail[i][h] <= most)) most = rows->tail[i][h];
+      if (rows->tail[i][h] > most) most = rows->tail[i][h];
     if (keeps(pairs->rank, h, most, panel->tail[h])) return h * CT_HEAD_STEP;
   }
   return pairs->rank;

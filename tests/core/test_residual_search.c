@@ -166,6 +166,7 @@ static void random_case(int number, test_random *random) {
   c.n = 40 + test_below(random, 900);
   c.dim = 1 + test_below(random, c.kind == CT_COV_WENDLAND ? 3 : 6);
   c.rank = test_below(random, 4) == 0 ? 0 : 1 + test_below(random, 40);
+  if (test_below(random, 4) == 0) c.rank += 64; /* tables in two precisions (pair_mixed.c) */
   c.k = test_below(random, 5) == 0 ? 1 + test_below(random, c.n) : 1 + test_below(random, 24);
   if (make(&c, &index, &fresh, random, &run))
     for (int i = 0; i < 3; i++) {
