@@ -69,9 +69,9 @@ void ct_shortlist_reduce(ct_shortlist *list, ct_scorer *scorer) {
  * they tie for the last place. */
 static int same_point(const ct_residual *index, int a, int b) {
   size_t dim = (size_t)index->dim, stride = (size_t)index->stride;
-  return memcmp(index->x + (size_t)a * dim, index->x + (size_t)b * dim,
-                dim * sizeof *index->x) == 0 &&
-         index->scale[a] == index->scale[b] &&
+  return index->scale[a] == index->scale[b] &&
+         memcmp(index->x + (size_t)a * dim, index->x + (size_t)b * dim, dim * sizeof *index->x) ==
+             0 &&
          (index->rank == 0 || memcmp(index->V + (size_t)a * stride, index->V + (size_t)b * stride,
                                      (size_t)index->rank * sizeof *index->V) == 0);
 }
