@@ -23,6 +23,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "inline.h"
 #include "rounds.h"
 
 /* A panel's buffer, of doubles: 512 KB, half of a usual second-level cache. */
@@ -85,7 +86,7 @@ void ct_answers_write(const ct_answers *answers, int q, const int *row, const do
 }
 
 /* Asks for the cache lines of bytes at p, which are going to be written. */
-static void prefetch(const void *p, size_t bytes) {
+CT_INLINE void prefetch(const void *p, size_t bytes) {
 #if defined(__GNUC__) || defined(__clang__)
   const char *line = p;
   for (size_t i = 0; i < bytes + CACHE_LINE - 1; i += CACHE_LINE) __builtin_prefetch(line + i, 1);

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "block_select.h"
+#include "inline.h"
 #include "residual_rank.h"
 #include "rounds.h"
 
@@ -117,7 +118,7 @@ static int sort_pairs(const ranking *r, group *g, int pairs) {
 #endif
 
 /* One line in eight wakes the hardware's own prefetcher. */
-static void prefetch_row(const ct_residual *index, int position) {
+CT_INLINE void prefetch_row(const ct_residual *index, int position) {
   const double *row = index->V + (size_t)position * (size_t)index->stride;
   for (int t = 0; t < index->stride; t += 64) PREFETCH(row + t, 2);
 }

@@ -3,6 +3,7 @@
 
 #include "canonical.h"
 
+#include "inline.h"
 #include "two_frame_work.h"
 
 #include <math.h>
@@ -206,7 +207,7 @@ static int aim(const ct_two_frame *search, const ct_ask_group *group, int at, ct
          find_rows(search, search->asking, from, target->frame, group->first_lane, target->asked);
 }
 
-static void fetch_ahead(const ct_two_frame *search, const ct_target *target) {
+CT_INLINE void fetch_ahead(const ct_two_frame *search, const ct_target *target) {
   for (int k = 0; k < search->net->frame_size; k++)
     for (int i = 0; i < target->lanes; i += 32) __builtin_prefetch(target->row[k] + i);
 }
