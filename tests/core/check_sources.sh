@@ -1,6 +1,7 @@
 #!/bin/sh
-# What no test program sees of the sources: that src/Makevars lists them all, and that the core calls
-# nothing that it promises not to call. Says what is wrong and ends like a test program.
+# What no test program sees of the sources: that src/Makevars lists them all, that the core calls
+# nothing that it promises not to call, and that prefetches reach the machine. Says what is wrong and
+# ends like a test program.
 # CORE_OBJECTS: the folder of the core's objects
 sources=$(dirname "$0")/../../src
 passed=0
@@ -36,6 +37,13 @@ ambient='getenv|secure_getenv|setenv|system'
 memory='malloc|calloc|realloc|free|aligned_alloc|posix_memalign'
 expect_empty "the core must not call" \
   "$(printf '%s\n' "$calls" | grep -Ex "$print|$end|$random|$ambient|$memory")"
+
+# a compiler drops calls of functions that do nothing but prefetch (core/inline.h)
+instruction=$(printf '\t')'(prefetch|prfm|pld|dcbt)'
+expect_empty "prefetch in the source, but not in the object" \
+  "$(cd "$sources/core" && grep -l __builtin_prefetch *.c | sed 's/c$/o/' | while read -r object; do
+    objdump -d --no-show-raw-insn "$CORE_OBJECTS/$object" | grep -qE "$instruction" || echo "$object"
+  done)"
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
