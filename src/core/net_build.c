@@ -38,7 +38,7 @@
  * halve the scores (five columns: 87 a query instead of 183) for a larger part of the table to
  * read: a query of a kept index takes a twentieth less. Not in two columns and less: there frames
  * of eight leave few candidates whatever the norms are (60 scores a query for k = 30 against 55).
- * One call alone, which pays for the frames, is quicker by a twelfth with eight. */
+ * One call alone, which pays for the frames, is quicker by 2 to 8 % with eight. */
 #define ROUGH 0.3
 
 static double first_radius(const ct_residual *index) {
