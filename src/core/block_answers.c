@@ -87,12 +87,8 @@ void ct_answers_write(const ct_answers *answers, int q, const int *row, const do
 
 /* Asks for the cache lines of bytes at p, which are going to be written. */
 CT_INLINE void prefetch(const void *p, size_t bytes) {
-#if defined(__GNUC__) || defined(__clang__)
   const char *line = p;
   for (size_t i = 0; i < bytes + CACHE_LINE - 1; i += CACHE_LINE) __builtin_prefetch(line + i, 1);
-#else
-  (void)p, (void)bytes;
-#endif
 }
 
 void ct_answers_prefetch(const ct_answers *answers, int q) {

@@ -179,8 +179,9 @@ INLINE int sieve_body(const ct_group *g, const ct_opened *o, const int *cell, in
     unsigned pass;
     MASK_GE(pass, upper, need);
     for (; pass; pass &= pass - 1) {
-      member[hits] = v + __builtin_ctz(pass);
-      __builtin_prefetch(b->alpha + (size_t)member[hits++] * (size_t)t); /* for the estimate */
+      int passed = v + __builtin_ctz(pass);
+      member[hits++] = passed;
+      __builtin_prefetch(b->alpha + (size_t)passed * (size_t)t); /* for the estimate */
     }
   }
   while (hits > 0 && member[hits - 1] >= limit) hits--;

@@ -111,16 +111,10 @@ static int sort_pairs(const ranking *r, group *g, int pairs) {
   return members;
 }
 
-#if defined(__GNUC__) || defined(__clang__)
-#define PREFETCH(address, locality) __builtin_prefetch(address, 0, locality)
-#else
-#define PREFETCH(address, locality) ((void)(address))
-#endif
-
 /* One line in eight wakes the hardware's own prefetcher. */
 CT_INLINE void prefetch_row(const ct_residual *index, int position) {
   const double *row = index->V + (size_t)position * (size_t)index->stride;
-  for (int t = 0; t < index->stride; t += 64) PREFETCH(row + t, 2);
+  for (int t = 0; t < index->stride; t += 64) __builtin_prefetch(row + t, 0, 2);
 }
 
 /* next: where the group starts whose candidates, next_pairs, are copied meanwhile. */
