@@ -21,9 +21,9 @@
 #include "canonical.h"
 
 #include "pair_scan.h"
+#include "residual_search.h"
 #include "rounds.h"
 #include "shortlist.h"
-#include "two_frame.h"
 
 #include <math.h>
 #include <string.h>

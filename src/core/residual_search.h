@@ -38,6 +38,12 @@ ct_status ct_residual_knn(const ct_residual *index, const ct_residual_queries *q
                           const ct_residual_plan *plan, int *used, int *id, double *dist, ct_stats *stats,
                           const ct_run *run);
 
+/* The same for queries which[0 .. count - 1] alone, by the scan: blocked products of every query with
+ * every candidate, at most 1.0 a pair. done, share: of the caller's progress. */
+ct_status ct_residual_scan(const ct_residual *index, const ct_residual_queries *queries,
+                           const int *which, int count, int k, int *id, double *dist, double done,
+                           double share, ct_stats *stats, const ct_run *run);
+
 /* A net with its table for many searches of an index. *built: 0 when searches of all rows would not gain by it, as far as
  * a trial tells; then there is none to keep. */
 ct_status ct_residual_net(const ct_residual *index, const ct_residual_plan *plan, ct_net *net, int *built,

@@ -20,10 +20,4 @@ ct_status ct_two_frame_search(const ct_net *net, const ct_members *asking,
                               int *id, double *dist, double done, double share, ct_stats *stats,
                               const ct_run *run);
 
-/* The scan for queries which[0 .. count - 1] alone: blocked products of every query with every
- * candidate, at most 1.0 a pair. */
-ct_status ct_residual_scan(const ct_residual *index, const ct_residual_queries *queries,
-                           const int *which, int count, int k, int *id, double *dist, double done,
-                           double share, ct_stats *stats, const ct_run *run);
-
 #endif
