@@ -50,18 +50,20 @@ typedef struct {
   double total;
 } ffi_run;
 
-/* Fills in what the core needs; the bar is protected by the caller's PROTECT count: one protection. */
+/* Fills in what the core needs; the bar is protected by the caller's PROTECT count: one
+ * protection. */
 void ffi_run_start(ffi_run *state, SEXP run);
 void ffi_run_finish(ffi_run *state);
 
-/* Says that memory is going to be written, all of it. Pages of 4 KB that are touched for the first time are
- * a sixth to a quarter of a search with large answers, and threads queue for them; so Linux is asked
- * for huge ones. A hint only: what the memory holds, and who frees it, stays as it is. */
+/* Says that memory is going to be written, all of it. Pages of 4 KB that are touched for the first
+ * time are a sixth to a quarter of a search with large answers, and threads queue for them; so
+ * Linux is asked for huge ones. A hint only: what the memory holds, and who frees it, stays as it
+ * is. */
 void ffi_expect_use(void *memory, size_t bytes);
 
-/* The same for what a search fills, and a first touch of every page by all threads. Answers to the first
- * queries lie everywhere: they would touch every page, one after the other, while threads that meet in
- * one wait, or empty it twice. */
+/* The same for what a search fills, and a first touch of every page by all threads. Answers to the
+ * first queries lie everywhere: they would touch every page, one after the other, while threads
+ * that meet in one wait, or empty it twice. */
 void ffi_expect_answers(void *memory, size_t bytes, const ct_run *run);
 
 /* Raises the classed condition of a status other than CT_OK. */
@@ -83,15 +85,16 @@ ct_covariance ffi_covariance_view(SEXP cov);
 /* Points, rows in the given order or as they come, a point after the other, in the arena. */
 double *ffi_row_major(const ct_points *points, const int *order, const ct_run *run);
 
-/* part: list(embedded, V, p, rank); V and p by position, order[pos] = row (NULL: rows as they come). */
-ct_residual ffi_residual_view(SEXP part, SEXP metric, const ct_covariance *covariance, const int *order,
-                              const ct_run *run);
+/* part: list(embedded, V, p, rank); V and p by position, order[pos] = row (NULL: rows as they
+ * come). */
+ct_residual ffi_residual_view(SEXP part, SEXP metric, const ct_covariance *covariance,
+                              const int *order, const ct_run *run);
 
 /* The net that an index keeps, verified; NULL where it keeps none. */
 const ct_net *ffi_net_view(SEXP list, const ct_residual *index, const ct_run *run);
 
-/* Distances for the tree, of whatever metric the index has: coordinates, a correlation, or an R closure
- * on the calling thread. queries: NULL, or as ffi_find_knn() takes them. */
+/* Distances for the tree, of whatever metric the index has: coordinates, a correlation, or an R
+ * closure on the calling thread. queries: NULL, or as ffi_find_knn() takes them. */
 ct_distances ffi_distances(SEXP index, SEXP queries, const ct_run *run);
 
 /* A tree of R vectors as the core sees it: point is copied to rows counted from 0. */

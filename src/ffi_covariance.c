@@ -4,12 +4,15 @@
 #include <math.h>
 #include <string.h>
 
-/* exp(s) K_nu(s) with the caller's work array: bessel_k() allocates its own and may not run in threads. */
-static double bessel_k_scaled(double s, double nu, double *work) { return bessel_k_ex(s, nu, 2, work); }
+/* exp(s) K_nu(s) with the caller's work array: bessel_k() allocates its own and may not run in
+ * threads. */
+static double bessel_k_scaled(double s, double nu, double *work) {
+  return bessel_k_ex(s, nu, 2, work);
+}
 
 /* In the order of ct_covariance_kind. */
-static const char *const kind_names[] = {"exponential", "gaussian", "matern32", "matern52", "matern72",
-                                         "matern",      "powered",  "wendland"};
+static const char *const kind_names[] = {"exponential", "gaussian", "matern32", "matern52",
+                                         "matern72",    "matern",   "powered",  "wendland"};
 #define KINDS ((int)(sizeof kind_names / sizeof *kind_names))
 
 static ct_covariance_kind kind_of(const char *name) {
@@ -74,7 +77,8 @@ SEXP ffi_covariance(SEXP cov, SEXP a, SEXP b) {
   ct_covariance core = ffi_covariance_view(cov);
   size_t dim = (size_t)ct_covariance_dim(&core, from.dim), rows = (size_t)from.n;
   SEXP answer = PROTECT(Rf_allocMatrix(REALSXP, from.n, to.n));
-  double *left = (double *)R_alloc(rows * dim, sizeof *left), *right = (double *)R_alloc(dim, sizeof *right);
+  double *left = (double *)R_alloc(rows * dim, sizeof *left),
+         *right = (double *)R_alloc(dim, sizeof *right);
   double *work = (double *)R_alloc((size_t)core.work_size + 1, sizeof *work);
   for (int i = 0; i < from.n; i++) ct_covariance_embed(&core, &from, i, left + (size_t)i * dim);
   for (int j = 0; j < to.n; j++) {

@@ -85,8 +85,8 @@ static ct_status closure_to(const void *self, int q, const int *rows, int count,
   return call_closure(f, f->queries, q, rows, count, out);
 }
 
-/* A user's function promises no rounding error; this much is granted to it: a relative part, and an absolute one
- * because squares of differences below 1e-162 vanish. */
+/* A user's function promises no rounding error; this much is granted to it: a relative part, and an
+ * absolute one because squares of differences below 1e-162 vanish. */
 #define CLOSURE_SLACK 1e-10
 #define CLOSURE_ABSOLUTE_SLACK 1e-150
 
@@ -134,7 +134,8 @@ static ct_distances distances_of_residual(SEXP index, SEXP queries, int asked, c
   ct_covariance cov = ffi_covariance_view(ffi_list_get(metric, "cov"));
   const ct_covariance *kept = keep(&cov, sizeof cov, run);
   const int *order = ffi_block_rows(index, run);
-  ct_residual own = ffi_residual_view(ffi_list_get(index, "residual"), metric, kept, order, run), to;
+  ct_residual own = ffi_residual_view(ffi_list_get(index, "residual"), metric, kept, order, run),
+              to;
   if (asked) to = ffi_residual_view(ffi_list_get(queries, "residual"), metric, kept, NULL, run);
   ffi_raise(ct_distances_of_residual(keep(&own, sizeof own, run),
                                      asked ? keep(&to, sizeof to, run) : NULL, &distances, run));

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-/* The factor of inducing points: list(L, jitter, pair). L is NULL when there is none, and pair then holds
- * the two closest points, counted from 1. u: embedded, a row per point. */
+/* The factor of inducing points: list(L, jitter, pair). L is NULL when there is none, and pair then
+ * holds the two closest points, counted from 1. u: embedded, a row per point. */
 SEXP ffi_factor(SEXP cov, SEXP u, SEXP jitter, SEXP run) {
   ffi_run state;
   ffi_run_start(&state, run);
@@ -34,8 +34,8 @@ SEXP ffi_factor(SEXP cov, SEXP u, SEXP jitter, SEXP run) {
   return answer;
 }
 
-/* list(V, p, stats) of points at positions: column pos of V, entry pos of p belong to row order[pos].
- * x, u: embedded; order: rows counted from 1, or NULL for the rows as they come. */
+/* list(V, p, stats) of points at positions: column pos of V, entry pos of p belong to row
+ * order[pos]. x, u: embedded; order: rows counted from 1, or NULL for the rows as they come. */
 SEXP ffi_factor_apply(SEXP cov, SEXP L, SEXP u, SEXP x, SEXP order, SEXP run) {
   ffi_run state;
   ffi_run_start(&state, run);
@@ -47,7 +47,8 @@ SEXP ffi_factor_apply(SEXP cov, SEXP L, SEXP u, SEXP x, SEXP order, SEXP run) {
   SEXP answer = PROTECT(Rf_mkNamed(VECSXP, names));
   SET_VECTOR_ELT(answer, 0, Rf_allocMatrix(REALSXP, ct_residual_stride(inducing.n), points.n));
   SET_VECTOR_ELT(answer, 1, Rf_allocVector(REALSXP, points.n));
-  ffi_expect_use(REAL(VECTOR_ELT(answer, 0)), (size_t)Rf_xlength(VECTOR_ELT(answer, 0)) * sizeof(double));
+  ffi_expect_use(REAL(VECTOR_ELT(answer, 0)),
+                 (size_t)Rf_xlength(VECTOR_ELT(answer, 0)) * sizeof(double));
   ct_stats stats = {0};
   ffi_raise(ct_factor_apply(&core, REAL(L), packed_u, inducing.n, packed, points.n, points.dim,
                             REAL(VECTOR_ELT(answer, 0)), REAL(VECTOR_ELT(answer, 1)), &stats,
@@ -58,7 +59,8 @@ SEXP ffi_factor_apply(SEXP cov, SEXP L, SEXP u, SEXP x, SEXP order, SEXP run) {
   return answer;
 }
 
-/* The user's own V, a row per point, as the core wants it: padded columns in the order of positions. */
+/* The user's own V, a row per point, as the core wants it: padded columns in the order of
+ * positions. */
 SEXP ffi_factor_pack(SEXP V, SEXP order) {
   int n = Rf_nrows(V), rank = Rf_ncols(V), stride = ct_residual_stride(rank);
   SEXP packed = PROTECT(Rf_allocMatrix(REALSXP, stride, n));
@@ -77,7 +79,8 @@ double *ffi_row_major(const ct_points *points, const int *order, const ct_run *r
   double *packed = ct_arena_get(&run->arena, (size_t)points->n * dim, sizeof *packed);
   for (int pos = 0; pos < points->n; pos++) {
     int row = order ? order[pos] : pos;
-    for (size_t c = 0; c < dim; c++) packed[(size_t)pos * dim + c] = ct_points_at(points, row, (int)c);
+    for (size_t c = 0; c < dim; c++)
+      packed[(size_t)pos * dim + c] = ct_points_at(points, row, (int)c);
   }
   return packed;
 }
@@ -103,8 +106,8 @@ static const ct_factor *factor_of(SEXP metric, const ct_run *run) {
   return factor;
 }
 
-ct_residual ffi_residual_view(SEXP part, SEXP metric, const ct_covariance *covariance, const int *order,
-                              const ct_run *run) {
+ct_residual ffi_residual_view(SEXP part, SEXP metric, const ct_covariance *covariance,
+                              const int *order, const ct_run *run) {
   ct_points points = ffi_points(ffi_list_get(part, "embedded"));
   SEXP V = ffi_list_get(part, "V");
   const int *row = order ? order : identity(points.n, run);
@@ -135,8 +138,9 @@ SEXP ffi_explained(SEXP cov, SEXP p) {
 
 /* ---- a net kept with the index: list(numbers, and its arrays as raw vectors by name) ---- */
 
-/* Large blocks of the core's memory are raw vectors, so that those which hold an array of the net can
- * stay as they are: a copy of all would double the memory that an index takes while it is made. */
+/* Large blocks of the core's memory are raw vectors, so that those which hold an array of the net
+ * can stay as they are: a copy of all would double the memory that an index takes while it is
+ * made. */
 typedef struct {
   SEXP blocks; /* pairlist */
   PROTECT_INDEX at;
@@ -197,8 +201,8 @@ const ct_net *ffi_net_view(SEXP list, const ct_residual *index, const ct_run *ru
   ct_net *net = ct_arena_get(&run->arena, 1, sizeof *net);
   ct_net_array arrays[CT_NET_ARRAYS];
   SEXP numbers = ffi_list_get(list, "numbers");
-  if (TYPEOF(list) != VECSXP || TYPEOF(numbers) != REALSXP || Rf_xlength(numbers) != CT_NET_NUMBERS ||
-      !ct_net_of_numbers(net, REAL(numbers), index, run))
+  if (TYPEOF(list) != VECSXP || TYPEOF(numbers) != REALSXP ||
+      Rf_xlength(numbers) != CT_NET_NUMBERS || !ct_net_of_numbers(net, REAL(numbers), index, run))
     ffi_raise(CT_ERR_INDEX);
   ct_net_arrays(net, arrays);
   for (int i = 0; i < CT_NET_ARRAYS; i++) {

@@ -5,8 +5,8 @@
 /* The structures that can answer, and what R calls them. */
 typedef enum { BY_BLOCKS, BY_TREE, BY_SCAN, BY_FRAMES, BY_CORRELATION } engine;
 
-/* What R hands over: index = list(x, metric, blocks, tree, residual), queries = list(points, rows, limit,
- * self, residual), as the core sees it. Only what the engine needs is filled in. */
+/* What R hands over: index = list(x, metric, blocks, tree, residual), queries = list(points, rows,
+ * limit, self, residual), as the core sees it. Only what the engine needs is filled in. */
 typedef struct {
   engine by;
   ct_points points, query_points;
@@ -52,18 +52,20 @@ static void view_residual(search *s, SEXP index, SEXP queries, const ct_run *run
   SEXP metric = ffi_list_get(index, "metric");
   s->covariance = ffi_covariance_view(ffi_list_get(metric, "cov"));
   s->residual = ffi_residual_view(own, metric, &s->covariance, s->order, run);
-  s->net = s->by == BY_CORRELATION ? ffi_net_view(ffi_list_get(index, "net"), &s->residual, run) : NULL;
+  s->net =
+      s->by == BY_CORRELATION ? ffi_net_view(ffi_list_get(index, "net"), &s->residual, run) : NULL;
   s->metric = (ct_metric){.kind = CT_EUCLIDEAN};
   s->points = ffi_points(ffi_list_get(own, "embedded"));
   if (s->queries.points) {
     s->query_residual = ffi_residual_view(asked, metric, &s->covariance, NULL, run);
     s->query_points = ffi_points(ffi_list_get(asked, "embedded"));
   }
-  s->residual_queries = (ct_residual_queries){.points = s->queries.points ? &s->query_residual : NULL,
-                                              .rows = s->queries.rows,
-                                              .count = s->queries.count,
-                                              .limit = s->queries.limit,
-                                              .self = s->queries.self};
+  s->residual_queries =
+      (ct_residual_queries){.points = s->queries.points ? &s->query_residual : NULL,
+                            .rows = s->queries.rows,
+                            .count = s->queries.count,
+                            .limit = s->queries.limit,
+                            .self = s->queries.self};
 }
 
 static void view(search *s, SEXP index, SEXP queries, engine by, const ct_run *run) {
@@ -80,8 +82,8 @@ static void view(search *s, SEXP index, SEXP queries, engine by, const ct_run *r
   else view_residual(s, index, queries, run);
 }
 
-/* Rows from 0 with -1 for none become rows from 1 with NA. Missing distances are NA_real_, which is one
- * particular NaN. */
+/* Rows from 0 with -1 for none become rows from 1 with NA. Missing distances are NA_real_, which is
+ * one particular NaN. */
 static void answers_for_r(int *id, double *dist, R_xlen_t count, const ct_run *run) {
   double missing = NA_REAL;
   (void)run;
@@ -138,8 +140,8 @@ SEXP ffi_find_knn(SEXP index, SEXP queries, SEXP k_, SEXP engine, SEXP run) {
   int k = Rf_asInteger(k_);
   SEXP answer = PROTECT(new_matrices(s.queries.count, k, &state.run));
   ct_stats stats = {0};
-  ffi_raise(knn(&s, k, INTEGER(VECTOR_ELT(answer, 0)), REAL(VECTOR_ELT(answer, 1)), &stats,
-                &state.run));
+  ffi_raise(
+      knn(&s, k, INTEGER(VECTOR_ELT(answer, 0)), REAL(VECTOR_ELT(answer, 1)), &stats, &state.run));
   ffi_run_finish(&state);
   finish_matrices(answer, &stats, &state.run);
   UNPROTECT(2);
@@ -167,8 +169,8 @@ SEXP ffi_find_local(SEXP index, SEXP queries, SEXP k_, SEXP width_, SEXP run) {
 static ct_status count_within(const search *s, double radius, int *count, ct_stats *stats,
                               const ct_run *run) {
   if (s->by == BY_BLOCKS)
-    return ct_block_within_count(&s->points, &s->metric, s->order, &s->queries, radius, count, stats,
-                                 run);
+    return ct_block_within_count(&s->points, &s->metric, s->order, &s->queries, radius, count,
+                                 stats, run);
   if (s->by == BY_TREE)
     return ct_tree_within_count(&s->tree, &s->distances, &s->queries, radius, count, stats, run);
   return ct_residual_within_count(&s->residual, &s->residual_queries, radius, count, stats, run);
@@ -180,8 +182,10 @@ static ct_status fill_within(const search *s, double radius, const size_t *offse
     return ct_block_within(&s->points, &s->metric, s->order, &s->queries, radius, offset, id, dist,
                            stats, run);
   if (s->by == BY_TREE)
-    return ct_tree_within(&s->tree, &s->distances, &s->queries, radius, offset, id, dist, stats, run);
-  return ct_residual_within(&s->residual, &s->residual_queries, radius, offset, id, dist, stats, run);
+    return ct_tree_within(&s->tree, &s->distances, &s->queries, radius, offset, id, dist, stats,
+                          run);
+  return ct_residual_within(&s->residual, &s->residual_queries, radius, offset, id, dist, stats,
+                            run);
 }
 
 /* list(offset, index, distance, stats): query q owns entries offset[q] + 1 .. offset[q + 1]. */

@@ -8,11 +8,14 @@
 #endif
 
 /* OpenMP's pool of threads does not survive a fork: a child that opens a parallel region after its
- * parent did hangs. The handler notes that this process is a child; ffi_threads() then answers 1. */
+ * parent did hangs. The handler notes that this process is a child; ffi_threads() then answers
+ * 1. */
 static int forked = 0;
 
 #ifndef _WIN32
-static void note_fork(void) { forked = 1; }
+static void note_fork(void) {
+  forked = 1;
+}
 #endif
 
 void ffi_threads_init(void) {
@@ -29,7 +32,9 @@ static int processors(void) {
 #endif
 }
 
-SEXP ffi_processors(void) { return Rf_ScalarInteger(processors()); }
+SEXP ffi_processors(void) {
+  return Rf_ScalarInteger(processors());
+}
 
 /* The threads that a request gets: no more than there are processors, one in a forked child. */
 SEXP ffi_threads(SEXP requested) {

@@ -92,8 +92,8 @@ static const int *sibling_rank(SEXP siblings, const ct_points *points, const ct_
   return rank;
 }
 
-/* list(tree, stats). euclidean: the topology is built on the layout's coordinates, and radii and parent distances are
- * then those of the metric. */
+/* list(tree, stats). euclidean: the topology is built on the layout's coordinates, and radii and
+ * parent distances are then those of the metric. */
 SEXP ffi_tree_build(SEXP index, SEXP siblings, SEXP euclidean, SEXP run) {
   ffi_run state;
   ffi_run_start(&state, run);

@@ -3,6 +3,7 @@
 #include <R_ext/Rdynload.h>
 #include <R_ext/Visibility.h>
 
+/* clang-format off */
 #define ENTRY(name, arguments) {#name, (DL_FUNC)(void (*)(void))&name, arguments}
 
 static const R_CallMethodDef entries[] = {
@@ -32,6 +33,7 @@ static const R_CallMethodDef entries[] = {
     ENTRY(ffi_tree_build, 4),
     ENTRY(ffi_tree_check, 3),
     {NULL, NULL, 0}};
+/* clang-format on */
 
 attribute_visible void R_init_covertree(DllInfo *dll) {
   R_registerRoutines(dll, NULL, entries, NULL, NULL);

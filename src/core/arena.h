@@ -15,15 +15,16 @@ typedef struct {
 /* One cache line, and the widest vector register. */
 #define CT_ALIGNMENT 64
 
-/* count items of size bytes each, at a multiple of CT_ALIGNMENT, contents undefined; NULL without memory
- * or when the product overflows. alloc is asked for CT_ALIGNMENT bytes more than the items take. */
+/* count items of size bytes each, at a multiple of CT_ALIGNMENT, contents undefined; NULL without
+ * memory or when the product overflows. alloc is asked for CT_ALIGNMENT bytes more than the items
+ * take. */
 void *ct_arena_get(const ct_arena *arena, size_t count, size_t size);
 
 /* CT_NEW(p, arena, count): points p at count items of its own type, or returns CT_ERR_MEMORY. */
-#define CT_NEW(pointer, arena, count)                                                             \
-  do {                                                                                            \
-    (pointer) = ct_arena_get((arena), (size_t)(count), sizeof *(pointer));                        \
-    if (!(pointer)) return CT_ERR_MEMORY;                                                         \
+#define CT_NEW(pointer, arena, count)                                      \
+  do {                                                                     \
+    (pointer) = ct_arena_get((arena), (size_t)(count), sizeof *(pointer)); \
+    if (!(pointer)) return CT_ERR_MEMORY;                                  \
   } while (0)
 
 #endif

@@ -1,22 +1,22 @@
 /* Column-major answers without a copy of them.
  *
  * R wants columns, a search has rows: k numbers for one query. Written straight to k columns, every
- * number costs a cache line of its own, and with queries in k-d order no other query fills that line
- * soon: for 10^6 queries and k = 30 that is 0.6 s, as long as the search. Staging some thousand queries
- * and writing them column by column is no faster (0.55 to 0.75 s), a row-major copy of everything and
- * its transposition take 0.44 s and the memory of a second result. What is done here takes 0.28 s and no
- * memory to speak of.
+ * number costs a cache line of its own, and with queries in k-d order no other query fills that
+ * line soon: for 10^6 queries and k = 30 that is 0.6 s, as long as the search. Staging some
+ * thousand queries and writing them column by column is no faster (0.55 to 0.75 s), a row-major
+ * copy of everything and its transposition take 0.44 s and the memory of a second result. What is
+ * done here takes 0.28 s and no memory to speak of.
  *
- * Queries are cut into panels of B consecutive ones; the few behind the last panel are written to their
- * columns at once. The columns, too, are cut into pieces of B numbers, the slots: slot s is piece s % P
- * of column s / P, when there are P panels. So the slots have room for exactly the answers of all
- * panels, k slots for each, and while the search goes on panel p has the slots p k .. p k + k - 1, as one
- * long piece of memory, in which its queries stand one after the other.
+ * Queries are cut into panels of B consecutive ones; the few behind the last panel are written to
+ * their columns at once. The columns, too, are cut into pieces of B numbers, the slots: slot s is
+ * piece s % P of column s / P, when there are P panels. So the slots have room for exactly the
+ * answers of all panels, k slots for each, and while the search goes on panel p has the slots p k
+ * .. p k + k - 1, as one long piece of memory, in which its queries stand one after the other.
  *
- * In the end every panel is transposed within its slots, through a buffer that fits the cache: its slot
- * j then holds column j of the panel. It stands at p k + j and belongs to j P + p, a transposition of
- * whole slots, done along the cycles of that permutation with one slot put aside. Threads share the
- * panels, and then the breadth of the slots: each moves its part of every one. */
+ * In the end every panel is transposed within its slots, through a buffer that fits the cache: its
+ * slot j then holds column j of the panel. It stands at p k + j and belongs to j P + p, a
+ * transposition of whole slots, done along the cycles of that permutation with one slot put aside.
+ * Threads share the panels, and then the breadth of the slots: each moves its part of every one. */
 
 #include "block_answers.h"
 
@@ -81,7 +81,8 @@ void ct_answers_write(const ct_answers *answers, int q, const int *row, const do
     size_t copied = j + together <= known ? together : j < known ? known - j : 0;
     memcpy(answers->id + at, row + j, copied * sizeof *row);
     memcpy(answers->dist + at, distance + j, copied * sizeof *distance);
-    for (size_t i = copied; i < together; i++) answers->id[at + i] = -1, answers->dist[at + i] = NAN;
+    for (size_t i = copied; i < together; i++)
+      answers->id[at + i] = -1, answers->dist[at + i] = NAN;
   }
 }
 
@@ -108,15 +109,15 @@ typedef struct {
 } turn_task;
 
 /* The panel's numbers are gathered, and come back column by column. */
-#define TURN_PANEL(type, numbers)                                                                     \
-  do {                                                                                                \
-    type *copy = (type *)buffer;                                                                      \
-    for (size_t j = 0; j < k; j++)                                                                    \
-      memcpy(copy + j * panel, (numbers) + slot_at(a, p * k + j), panel * sizeof(type));              \
-    for (size_t j = 0; j < k; j++) {                                                                  \
-      type *column = (numbers) + slot_at(a, p * k + j);                                               \
-      for (size_t i = 0; i < panel; i++) column[i] = copy[i * k + j];                                 \
-    }                                                                                                 \
+#define TURN_PANEL(type, numbers)                                                        \
+  do {                                                                                   \
+    type *copy = (type *)buffer;                                                         \
+    for (size_t j = 0; j < k; j++)                                                       \
+      memcpy(copy + j * panel, (numbers) + slot_at(a, p * k + j), panel * sizeof(type)); \
+    for (size_t j = 0; j < k; j++) {                                                     \
+      type *column = (numbers) + slot_at(a, p * k + j);                                  \
+      for (size_t i = 0; i < panel; i++) column[i] = copy[i * k + j];                    \
+    }                                                                                    \
   } while (0)
 
 static void turn_panel(void *task, int number, int thread) {
@@ -131,7 +132,9 @@ static void turn_panel(void *task, int number, int thread) {
 /* ---- slots ---- */
 
 /* The slot whose content belongs into slot s. */
-static size_t source_of(const ct_answers *a, size_t s) { return s % a->panels * a->k + s / a->panels; }
+static size_t source_of(const ct_answers *a, size_t s) {
+  return s % a->panels * a->k + s / a->panels;
+}
 
 /* Marks one slot of every cycle that moves anything. seen: scratch. */
 static void find_cycles(const ct_answers *a, char *leader, char *seen) {
@@ -146,16 +149,16 @@ static void find_cycles(const ct_answers *a, char *leader, char *seen) {
 }
 
 /* Every slot of the cycle takes the numbers from .. from + PART - 1 of its source. */
-#define TURN_CYCLE(type, numbers)                                                                     \
-  do {                                                                                                \
-    type *aside = (type *)buffer;                                                                     \
-    size_t bytes = PART * sizeof(type), slot = first;                                                \
-    memcpy(aside, (numbers) + slot_at(a, first) + from, bytes);                                       \
-    for (size_t source = source_of(a, slot); source != first; source = source_of(a, slot)) {          \
-      memcpy((numbers) + slot_at(a, slot) + from, (numbers) + slot_at(a, source) + from, bytes);      \
-      slot = source;                                                                                  \
-    }                                                                                                 \
-    memcpy((numbers) + slot_at(a, slot) + from, aside, bytes);                                        \
+#define TURN_CYCLE(type, numbers)                                                                \
+  do {                                                                                           \
+    type *aside = (type *)buffer;                                                                \
+    size_t bytes = PART * sizeof(type), slot = first;                                            \
+    memcpy(aside, (numbers) + slot_at(a, first) + from, bytes);                                  \
+    for (size_t source = source_of(a, slot); source != first; source = source_of(a, slot)) {     \
+      memcpy((numbers) + slot_at(a, slot) + from, (numbers) + slot_at(a, source) + from, bytes); \
+      slot = source;                                                                             \
+    }                                                                                            \
+    memcpy((numbers) + slot_at(a, slot) + from, aside, bytes);                                   \
   } while (0)
 
 static void turn_slots(void *task, int part, int thread) {
@@ -170,7 +173,8 @@ static void turn_slots(void *task, int part, int thread) {
   }
 }
 
-ct_status ct_answers_finish(const ct_answers *answers, double done, double share, const ct_run *run) {
+ct_status ct_answers_finish(const ct_answers *answers, double done, double share,
+                            const ct_run *run) {
   turn_task turn = {answers, NULL, NULL};
   size_t slots = answers->panels * answers->k;
   char *leader, *seen;

@@ -2,13 +2,13 @@
  *
  * The wanted number k of smallest keys is found by guessing thresholds: counting the keys below one
  * takes a vector instruction for every few of them, and interpolating between two counts leads to
- * within k/16 + 8 of k in three or four guesses. A threshold with at least k keys below it bounds the
- * k-th smallest, which is all that the search needs; the exact order is made once, at the end.
+ * within k/16 + 8 of k in three or four guesses. A threshold with at least k keys below it bounds
+ * the k-th smallest, which is all that the search needs; the exact order is made once, at the end.
  *
  * Where keys are tied in numbers no threshold comes near k. Then the buffer is cut to exactly k by
- * (distance, row), and the row of the k-th is kept: of all points that are as far away, those with a
- * larger row cannot be wanted any more, and whole leaves of them need not be read. Without that, equal
- * points in numbers would make every query read all of them. */
+ * (distance, row), and the row of the k-th is kept: of all points that are as far away, those with
+ * a larger row cannot be wanted any more, and whole leaves of them need not be read. Without that,
+ * equal points in numbers would make every query read all of them. */
 
 #include "canonical.h"
 
@@ -23,9 +23,12 @@
 #define GUESSES 14
 #define HALVING_FROM 8
 
-static int slack(int wanted) { return 8 + wanted / 16; }
+static int slack(int wanted) {
+  return 8 + wanted / 16;
+}
 
-/* A buffer is cut to k and filled with as many again, and two leaves, before it is cut the next time. */
+/* A buffer is cut to k and filled with as many again, and two leaves, before it is cut the next
+ * time. */
 static size_t full_size(const ct_blocks *blocks, int wanted) {
   size_t slots = (size_t)blocks->leaves * CT_LEAF, full = 2 * (size_t)wanted + 2 * CT_LEAF;
   return full < slots ? full : slots;
@@ -35,16 +38,16 @@ size_t ct_candidates_size(const ct_blocks *blocks, int wanted) {
   return full_size(blocks, wanted) + CT_LEAF + CT_CANDIDATES_PADDING;
 }
 
-/* Where the wanted-th of a full buffer's keys is expected, between 0 and the largest: in d dimensions the
- * number of points within a distance grows with its power d. */
+/* Where the wanted-th of a full buffer's keys is expected, between 0 and the largest: in d
+ * dimensions the number of points within a distance grows with its power d. */
 static double expected_share(const ct_blocks *blocks, int wanted) {
   double full = (double)full_size(blocks, wanted) + CT_LEAF / 2;
   double exponent = (blocks->key == CT_KEY_SQUARES ? 2.0 : 1.0) / blocks->dim;
   return pow((wanted + 0.4 * slack(wanted)) / full, exponent);
 }
 
-ct_status ct_candidates_make(ct_candidates *candidates, int queries, const ct_blocks *blocks, int wanted,
-                             const ct_run *run) {
+ct_status ct_candidates_make(ct_candidates *candidates, int queries, const ct_blocks *blocks,
+                             int wanted, const ct_run *run) {
   size_t size = ct_candidates_size(blocks, wanted);
   double *other;
   ct_measured *item;

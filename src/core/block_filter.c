@@ -1,15 +1,15 @@
 /* Dropping rows from blocks.
  *
- * A query whose candidates are the rows below some number is asked to blocks of little more than those.
- * They are made from larger blocks by leaving rows out, without a new k-d order: a leaf that has lost
- * points joins its sibling as soon as both together fit one leaf. So a leaf keeps to one cell of the k-d
- * order, the cell grows as rows thin out, and leaves are about three quarters full. (Filled up without
- * regard to cells, leaves would be full but reach from one cell into another one, far away now and then:
- * queries would read half as many points again.)
+ * A query whose candidates are the rows below some number is asked to blocks of little more than
+ * those. They are made from larger blocks by leaving rows out, without a new k-d order: a leaf that
+ * has lost points joins its sibling as soon as both together fit one leaf. So a leaf keeps to one
+ * cell of the k-d order, the cell grows as rows thin out, and leaves are about three quarters full.
+ * (Filled up without regard to cells, leaves would be full but reach from one cell into another
+ * one, far away now and then: queries would read half as many points again.)
  *
- * The k-d order cuts at powers of two of leaves. So the cells are the ranges z i .. z (i + 1) - 1 of the
- * full leaves, z a power of two, the last one cut off at the end; cell[] keeps where the range of each
- * leaf begins, and it ends where the next one begins. */
+ * The k-d order cuts at powers of two of leaves. So the cells are the ranges z i .. z (i + 1) - 1
+ * of the full leaves, z a power of two, the last one cut off at the end; cell[] keeps where the
+ * range of each leaf begins, and it ends where the next one begins. */
 
 #include "canonical.h"
 
@@ -37,11 +37,12 @@ static int move_below(ct_blocks *blocks, int leaf, int limit, int to_leaf, int h
 static int are_siblings(const ct_blocks *blocks, int leaf, int next, int end) {
   int first = blocks->cell[leaf], size = blocks->cell[next] - first;
   if ((size & (size - 1)) || first % (2 * (long)size)) return 0;
-  return end == first + 2 * (long)size || (end == blocks->full_leaves && end - first < 2 * (long)size);
+  return end == first + 2 * (long)size ||
+         (end == blocks->full_leaves && end - first < 2 * (long)size);
 }
 
-/* Lets the last two of count leaves become one, as long as they may; returns the new number. end: where
- * the cell of the last one ends. */
+/* Lets the last two of count leaves become one, as long as they may; returns the new number. end:
+ * where the cell of the last one ends. */
 static int join_siblings(ct_blocks *blocks, int count, int end) {
   while (count > 1) {
     int leaf = count - 2, next = count - 1;

@@ -1,7 +1,7 @@
 /* The kernels of the block search, written once: included by one file per instruction set, which
- * defines CT_VEC and KERNEL_TABLE. Key and dimension are arguments that every function at the end passes
- * as constants; everything is inlined into those, so that loops over sides are unrolled and the query's
- * coordinates stay in registers. dim 0 stands for any dimension. */
+ * defines CT_VEC and KERNEL_TABLE. Key and dimension are arguments that every function at the end
+ * passes as constants; everything is inlined into those, so that loops over sides are unrolled and
+ * the query's coordinates stay in registers. dim 0 stands for any dimension. */
 
 #include "block_candidates.h"
 #include "block_kernels.h"
@@ -25,7 +25,9 @@ CT_INLINE vec key_sum(vec sum, vec term, ct_key key) {
   return key == CT_KEY_MAX ? vec_max(sum, term) : vec_add(sum, term);
 }
 
-CT_INLINE vec key_norm(vec sum, ct_key key) { return key == CT_KEY_SQUARES ? vec_sqrt(sum) : sum; }
+CT_INLINE vec key_norm(vec sum, ct_key key) {
+  return key == CT_KEY_SQUARES ? vec_sqrt(sum) : sum;
+}
 
 /* Keys of VEC_DOUBLES points of a leaf. */
 CT_INLINE vec point_keys(const double *x, const double *point, ct_key key, int dim) {
@@ -38,7 +40,8 @@ CT_INLINE vec point_keys(const double *x, const double *point, ct_key key, int d
 }
 
 /* Keys of the gaps between the box low..high and VEC_DOUBLES boxes of a group. */
-CT_INLINE vec box_keys(const double *group, const double *low, const double *high, ct_key key, int dim) {
+CT_INLINE vec box_keys(const double *group, const double *low, const double *high, ct_key key,
+                       int dim) {
   vec sum = vec_all(0);
   for (int c = 0; c < dim; c++) {
     vec above = vec_sub(vec_load(group + c * CT_FAN), vec_all(high[c]));
@@ -49,8 +52,8 @@ CT_INLINE vec box_keys(const double *group, const double *low, const double *hig
   return sum;
 }
 
-CT_INLINE unsigned near_boxes(const double *group, const double *low, const double *high, double bound,
-                              double *keys, ct_key key, int dim) {
+CT_INLINE unsigned near_boxes(const double *group, const double *low, const double *high,
+                              double bound, double *keys, ct_key key, int dim) {
   unsigned near = 0;
   for (int j = 0; j < CT_FAN; j += VEC_DOUBLES) {
     vec gap = box_keys(group + j, low, high, key, dim);
@@ -65,9 +68,9 @@ CT_INLINE unsigned near_boxes(const double *group, const double *low, const doub
 /* From this dimension on most vectors hold no survivor, and a branch past them pays. */
 #define HIGH_DIM 6
 
-/* Vectors of points whose keys are summed side by side: in high dimensions as many as registers hold. In
- * low ones sums are short and several strips are in flight at once anyway; then a long strip would only
- * hold up the appending. */
+/* Vectors of points whose keys are summed side by side: in high dimensions as many as registers
+ * hold. In low ones sums are short and several strips are in flight at once anyway; then a long
+ * strip would only hold up the appending. */
 #define HIGH_STRIP (CT_VEC == 512 ? 4 : 8)
 #define LOW_STRIP (CT_FAN / VEC_DOUBLES)
 
@@ -84,8 +87,8 @@ CT_INLINE void strip_keys(const double *x, const double *point, vec *sum, int ve
   }
 }
 
-CT_INLINE int scan_leaf(const ct_blocks *blocks, int leaf, const double *point, double bound, int limit,
-                        double *keys, int *slots, ct_key key, int dim, int high) {
+CT_INLINE int scan_leaf(const ct_blocks *blocks, int leaf, const double *point, double bound,
+                        int limit, double *keys, int *slots, ct_key key, int dim, int high) {
   const int vecs = high ? HIGH_STRIP : LOW_STRIP, strip = vecs * VEC_DOUBLES;
   const double *x = ct_leaf_at(blocks, leaf);
   int count = 0, first = leaf * CT_LEAF;
@@ -109,8 +112,8 @@ CT_INLINE int scan_leaf(const ct_blocks *blocks, int leaf, const double *point, 
 
 CT_INLINE void scan_one(const ct_blocks *blocks, int leaf, const double *point, ct_candidates *c,
                         ct_key key, int dim, int high) {
-  c->count += scan_leaf(blocks, leaf, point, c->bound, c->limit, c->key + c->count, c->slot + c->count,
-                        key, dim, high);
+  c->count += scan_leaf(blocks, leaf, point, c->bound, c->limit, c->key + c->count,
+                        c->slot + c->count, key, dim, high);
   c->points += blocks->held[leaf];
 }
 
@@ -149,13 +152,13 @@ CT_INLINE void scan_some(const ct_blocks *blocks, int leaf, unsigned bits, const
     part &= vec_at_most(found, c->bound);
     for (int i = 0; i < VEC_DOUBLES && c->limit != INT_MAX; i++)
       if (blocks->row[leaf * CT_LEAF + j + i] >= c->limit) part &= ~(1u << i);
-    c->count += append(found, slots_from(leaf * CT_LEAF + j), part, c->key + c->count,
-                       c->slot + c->count);
+    c->count +=
+        append(found, slots_from(leaf * CT_LEAF + j), part, c->key + c->count, c->slot + c->count);
   }
 }
 
-CT_INLINE double nearest_reach(const double *leaf, const double *reach, const double *point, ct_key key,
-                               int dim) {
+CT_INLINE double nearest_reach(const double *leaf, const double *reach, const double *point,
+                               ct_key key, int dim) {
   vec least = vec_all(INFINITY);
   for (int j = 0; j < CT_LEAF; j += VEC_DOUBLES) {
     vec norm = key_norm(point_keys(leaf + j, point, key, dim), key);
@@ -171,7 +174,8 @@ static int count_keys(const double *key, int count, double limit) {
   int found = 0;
   for (int j = 0; j < count; j += CT_FAN) {
     unsigned bits = 0;
-    for (int v = 0; v < CT_FAN; v += VEC_DOUBLES) bits |= vec_at_most(vec_load(key + j + v), limit) << v;
+    for (int v = 0; v < CT_FAN; v += VEC_DOUBLES)
+      bits |= vec_at_most(vec_load(key + j + v), limit) << v;
     found += __builtin_popcount(bits);
   }
   return found;
@@ -207,8 +211,8 @@ static int keep_keys(double *key, int *slot, int count, double limit) {
   return kept;
 }
 
-/* Distances as steps from the smallest to the largest, 23 bits, above their places, 8 bits: different
- * ints, the first of them in order. Filled up to a multiple of 32 with INT_MAX. */
+/* Distances as steps from the smallest to the largest, 23 bits, above their places, 8 bits:
+ * different ints, the first of them in order. Filled up to a multiple of 32 with INT_MAX. */
 static void number_distances(const double *distance, int count, int *number) {
   double low, high;
   int j;
@@ -264,7 +268,8 @@ static void convert_leaf(const double *leaf, const double *center, double scale,
       sum[v] = fvec_plus_square(sum[v], value);
     }
   }
-  for (int v = 0; v < CT_LEAF / VEC_FLOATS; v++) fvec_store(half + v * VEC_FLOATS, fvec_half(sum[v]));
+  for (int v = 0; v < CT_LEAF / VEC_FLOATS; v++)
+    fvec_store(half + v * VEC_FLOATS, fvec_half(sum[v]));
 }
 
 /* Queries and vectors of points whose products are summed side by side, as registers allow. */
@@ -281,10 +286,12 @@ static void sieve(const float *x, const float *half, int dim, const float *const
         for (int v = 0; v < TILE_VECS; v++) sum[i][v] = fvec_load(half + j + v * VEC_FLOATS);
       for (int c = 0; c < dim; c++) {
         fvec point[TILE_VECS];
-        for (int v = 0; v < TILE_VECS; v++) point[v] = fvec_load(x + c * CT_LEAF + j + v * VEC_FLOATS);
+        for (int v = 0; v < TILE_VECS; v++)
+          point[v] = fvec_load(x + c * CT_LEAF + j + v * VEC_FLOATS);
         for (int i = 0; i < TILE_QUERIES; i++) {
           fvec side = fvec_all(query[first + i][c]);
-          for (int v = 0; v < TILE_VECS; v++) sum[i][v] = fvec_minus_product(sum[i][v], side, point[v]);
+          for (int v = 0; v < TILE_VECS; v++)
+            sum[i][v] = fvec_minus_product(sum[i][v], side, point[v]);
         }
       }
       for (int i = 0; i < TILE_QUERIES; i++)
@@ -299,50 +306,50 @@ static void sieve(const float *x, const float *half, int dim, const float *const
 #define DIM(n) (n ? n : blocks->dim)
 #define HIGH(n) (n == 0 || n >= HIGH_DIM)
 
-#define VARIANT(name, kind, n)                                                                        \
-  static unsigned near_boxes_##name##n(const ct_blocks *blocks, const double *group,                  \
-                                       const double *low, const double *high, double bound,           \
-                                       double *keys) {                                                \
-    (void)blocks;                                                                                     \
-    return near_boxes(group, low, high, bound, keys, kind, DIM(n));                                   \
-  }                                                                                                   \
-  static void scan_leaf_##name##n(const ct_blocks *blocks, int leaf, const double *point,             \
-                                  ct_candidates *candidates) {                                        \
-    scan_one(blocks, leaf, point, candidates, kind, DIM(n), HIGH(n));                                          \
-  }                                                                                                   \
-  static void scan_list_##name##n(const ct_blocks *blocks, const ct_leaf_list *list,                  \
-                                  const double *point, ct_candidates *candidates) {                   \
-    scan_list(blocks, list, point, candidates, kind, DIM(n), HIGH(n));                                         \
-  }                                                                                                   \
-  static void scan_some_##name##n(const ct_blocks *blocks, int leaf, unsigned bits,                   \
-                                  const double *point, ct_candidates *candidates) {                   \
-    scan_some(blocks, leaf, bits, point, candidates, kind, DIM(n));                                   \
-  }                                                                                                   \
-  static double nearest_reach_##name##n(const ct_blocks *blocks, const double *leaf,                  \
-                                        const double *reach, const double *point) {                   \
-    (void)blocks;                                                                                     \
-    return nearest_reach(leaf, reach, point, kind, DIM(n));                                           \
+#define VARIANT(name, kind, n)                                                              \
+  static unsigned near_boxes_##name##n(const ct_blocks *blocks, const double *group,        \
+                                       const double *low, const double *high, double bound, \
+                                       double *keys) {                                      \
+    (void)blocks;                                                                           \
+    return near_boxes(group, low, high, bound, keys, kind, DIM(n));                         \
+  }                                                                                         \
+  static void scan_leaf_##name##n(const ct_blocks *blocks, int leaf, const double *point,   \
+                                  ct_candidates *candidates) {                              \
+    scan_one(blocks, leaf, point, candidates, kind, DIM(n), HIGH(n));                       \
+  }                                                                                         \
+  static void scan_list_##name##n(const ct_blocks *blocks, const ct_leaf_list *list,        \
+                                  const double *point, ct_candidates *candidates) {         \
+    scan_list(blocks, list, point, candidates, kind, DIM(n), HIGH(n));                      \
+  }                                                                                         \
+  static void scan_some_##name##n(const ct_blocks *blocks, int leaf, unsigned bits,         \
+                                  const double *point, ct_candidates *candidates) {         \
+    scan_some(blocks, leaf, bits, point, candidates, kind, DIM(n));                         \
+  }                                                                                         \
+  static double nearest_reach_##name##n(const ct_blocks *blocks, const double *leaf,        \
+                                        const double *reach, const double *point) {         \
+    (void)blocks;                                                                           \
+    return nearest_reach(leaf, reach, point, kind, DIM(n));                                 \
   }
 
-#define ROW(name, n)                                                                                  \
-  {                                                                                                   \
-    near_boxes_##name##n, scan_leaf_##name##n, scan_list_##name##n, scan_some_##name##n,              \
+#define ROW(name, n)                                                                            \
+  {                                                                                             \
+    near_boxes_##name##n, scan_leaf_##name##n, scan_list_##name##n, scan_some_##name##n,        \
         nearest_reach_##name##n, count_keys, range, keep_keys, rank, roots, convert_leaf, sieve \
   }
 
-#define EACH_DIM(action, name, kind)                                                                  \
-  action(name, kind, 0) action(name, kind, 1) action(name, kind, 2) action(name, kind, 3)             \
-  action(name, kind, 4) action(name, kind, 5) action(name, kind, 6) action(name, kind, 7)             \
-  action(name, kind, 8)
+#define EACH_DIM(action, name, kind)                                                          \
+  action(name, kind, 0) action(name, kind, 1) action(name, kind, 2) action(name, kind, 3)     \
+      action(name, kind, 4) action(name, kind, 5) action(name, kind, 6) action(name, kind, 7) \
+          action(name, kind, 8)
 
 EACH_DIM(VARIANT, squares, CT_KEY_SQUARES)
 EACH_DIM(VARIANT, sum, CT_KEY_SUM)
 EACH_DIM(VARIANT, max, CT_KEY_MAX)
 
-#define ROWS(name)                                                                                   \
-  {                                                                                                  \
-    ROW(name, 0), ROW(name, 1), ROW(name, 2), ROW(name, 3), ROW(name, 4), ROW(name, 5),              \
-        ROW(name, 6), ROW(name, 7), ROW(name, 8)                                                     \
+#define ROWS(name)                                                                      \
+  {                                                                                     \
+    ROW(name, 0), ROW(name, 1), ROW(name, 2), ROW(name, 3), ROW(name, 4), ROW(name, 5), \
+        ROW(name, 6), ROW(name, 7), ROW(name, 8)                                        \
   }
 
 const ct_kernels KERNEL_TABLE[3][CT_KERNEL_DIMS + 1] = {ROWS(squares), ROWS(sum), ROWS(max)};

@@ -4,10 +4,10 @@
 #include "metric.h"
 #include "simd.h"
 
-/* The inner loops of the block search, one set for every instruction set, key and dimension. All sets
- * give the same bits: a key is the plain sum over the sides from the first to the last, and the key of
- * a box is summed alike, so that by monotone rounding it exceeds the key of no point inside (powers
- * aside, where bounds give way by more than pow() errs). */
+/* The inner loops of the block search, one set for every instruction set, key and dimension. All
+ * sets give the same bits: a key is the plain sum over the sides from the first to the last, and
+ * the key of a box is summed alike, so that by monotone rounding it exceeds the key of no point
+ * inside (powers aside, where bounds give way by more than pow() errs). */
 
 struct ct_blocks;
 struct ct_candidates;
@@ -24,8 +24,8 @@ typedef struct {
                     struct ct_candidates *candidates);
 
   /* The same for all leaves of a list that can hold a wanted one; relieves a full buffer. */
-  void (*scan_list)(const struct ct_blocks *blocks, const struct ct_leaf_list *list, const double *point,
-                    struct ct_candidates *candidates);
+  void (*scan_list)(const struct ct_blocks *blocks, const struct ct_leaf_list *list,
+                    const double *point, struct ct_candidates *candidates);
 
   /* The same for the points of a leaf whose bits are set. Any key but powers. */
   void (*scan_some)(const struct ct_blocks *blocks, int leaf, unsigned bits, const double *point,
@@ -44,20 +44,20 @@ typedef struct {
   /* Keeps those of count keys and slots that are <= limit, in order; returns their number. */
   int (*keep_keys)(double *key, int *slot, int count, double limit);
 
-  /* place[i]: the rank of distance i among count <= CT_RANKED, as far as steps of the 2^23rd part of
-   * their range tell them apart, by i else. place has CT_RANKED entries. */
+  /* place[i]: the rank of distance i among count <= CT_RANKED, as far as steps of the 2^23rd part
+   * of their range tell them apart, by i else. place has CT_RANKED entries. */
   void (*rank)(const double *distance, int count, int *place);
 
   /* Square roots in place, of whole multiples of 8. */
   void (*roots)(double *value, int count);
 
-  /* x[c * CT_LEAF + j] = (leaf's coordinate c of point j - center[c]) * scale, as a float; half[j]: half
-   * the square of that vector, summed in floats. */
+  /* x[c * CT_LEAF + j] = (leaf's coordinate c of point j - center[c]) * scale, as a float; half[j]:
+   * half the square of that vector, summed in floats. */
   void (*convert_leaf)(const double *leaf, const double *center, double scale, int dim, float *x,
                        float *half);
 
-  /* For CT_SIEVED queries of dim floats each: bit j of kept[i] is 0 where half[j] - query[i] . x[j] is
-   * greater than limit[i]. Fused or not, from the first side to the last. */
+  /* For CT_SIEVED queries of dim floats each: bit j of kept[i] is 0 where half[j] - query[i] . x[j]
+   * is greater than limit[i]. Fused or not, from the first side to the last. */
   void (*sieve)(const float *x, const float *half, int dim, const float *const *query,
                 const float *limit, unsigned *kept);
 } ct_kernels;

@@ -7,7 +7,8 @@
 #if CT_SIMD_X86
 
 #if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,popcnt,bmi"))), apply_to = function)
+#pragma clang attribute push( \
+    __attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,popcnt,bmi"))), apply_to = function)
 #else
 #pragma GCC optimize("O3", "no-var-tracking") /* of debug symbols: a third of the library */
 #pragma GCC target("avx512f,avx512vl,avx512dq,avx512bw,popcnt,bmi")

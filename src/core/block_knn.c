@@ -1,24 +1,25 @@
 /* The k nearest.
  *
- * Queries come in blocks of up to 32 that are near each other, and share one walk over the boxes. Two ways
- * to do a block:
+ * Queries come in blocks of up to 32 that are near each other, and share one walk over the boxes.
+ * Two ways to do a block:
  *
- * One by one, in few dimensions. The first query of the block, its most central one, is searched alone: the
- * leaves around it in order give a bound, a walk with that bound the leaves that matter. The distance of
- * its last neighbour then bounds those of the others by the triangle inequality, and one walk for all of
- * them lists leaves by their distance from the block. Each query goes through that list, testing eight
- * boxes at a time, and ends where all that follow are too far from the block. Finished queries go on to
- * lend their bounds to later ones. With limits queries stand in ascending order, so that what one may find
- * the next ones may find as well.
+ * One by one, in few dimensions. The first query of the block, its most central one, is searched
+ * alone: the leaves around it in order give a bound, a walk with that bound the leaves that matter.
+ * The distance of its last neighbour then bounds those of the others by the triangle inequality,
+ * and one walk for all of them lists leaves by their distance from the block. Each query goes
+ * through that list, testing eight boxes at a time, and ends where all that follow are too far from
+ * the block. Finished queries go on to lend their bounds to later ones. With limits queries stand
+ * in ascending order, so that what one may find the next ones may find as well.
  *
- * All together, in many dimensions, where every query needs most leaves of the list: see block_sieve.c.
- * There bounds from other queries are worth little, and each query gets its own from the leaves around.
+ * All together, in many dimensions, where every query needs most leaves of the list: see
+ * block_sieve.c. There bounds from other queries are worth little, and each query gets its own from
+ * the leaves around.
  *
- * The own row of an indexed query is a candidate like any other, and one more than k are wanted; so the
- * triangle inequality needs no exception. It is dropped when the answer is written.
+ * The own row of an indexed query is a candidate like any other, and one more than k are wanted; so
+ * the triangle inequality needs no exception. It is dropped when the answer is written.
  *
- * Where only the set of the k nearest is asked for, the end of a query is a selection instead of a sort:
- * with 400 neighbours in two or three columns the sort is two thirds of the search. */
+ * Where only the set of the k nearest is asked for, the end of a query is a selection instead of a
+ * sort: with 400 neighbours in two or three columns the sort is two thirds of the search. */
 
 #include "canonical.h"
 
@@ -42,7 +43,8 @@
 typedef struct {
   ct_block_worker own;
   ct_sieve sieve;
-  double reach[CT_LEAF]; /* per query of the block: norm of its last wanted neighbour, or INFINITY */
+  double
+      reach[CT_LEAF]; /* per query of the block: norm of its last wanted neighbour, or INFINITY */
 } worker;
 
 typedef struct {
@@ -151,8 +153,8 @@ static void seed(const task *t, ct_candidates *c, int leaf) {
   c->count = 0;
 }
 
-static void start_query(const ct_blocks *blocks, const ct_query_block *block, int i, ct_candidates *c,
-                        double bound) {
+static void start_query(const ct_blocks *blocks, const ct_query_block *block, int i,
+                        ct_candidates *c, double bound) {
   ct_candidates_start(c, block->point + i * blocks->dim, block->limit[i], bound);
 }
 
@@ -176,7 +178,8 @@ static void search_first(const task *t, worker *w) {
 static double reach_key(const task *t, const worker *w, int i) {
   const ct_blocks *blocks = &t->search.blocks;
   const double *point = w->own.block.point + i * blocks->dim;
-  return ct_key_of_norm(blocks, blocks->kernels.nearest_reach(blocks, w->own.block.x, w->reach, point));
+  return ct_key_of_norm(blocks,
+                        blocks->kernels.nearest_reach(blocks, w->own.block.x, w->reach, point));
 }
 
 static int is_one_place(const ct_query_block *block, int dim) {

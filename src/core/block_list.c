@@ -8,8 +8,8 @@
 
 #include "inline.h"
 
-/* The list is sorted by distance roughly, into so many classes: it only has to begin with near leaves
- * and to end with far ones. */
+/* The list is sorted by distance roughly, into so many classes: it only has to begin with near
+ * leaves and to end with far ones. */
 #define CLASSES 64
 
 ct_status ct_leaf_list_make(ct_leaf_list *list, const ct_blocks *blocks, const ct_run *run) {
@@ -38,8 +38,8 @@ static void swap_nodes(ct_leaf_list *list) {
 /* ---- the walk ---- */
 
 /* From the boxes of one level in node[] to those below them. */
-static int descend(ct_leaf_list *list, const ct_blocks *blocks, int level, int count, const double *low,
-                   const double *high, const ct_walk *walk) {
+static int descend(ct_leaf_list *list, const ct_blocks *blocks, int level, int count,
+                   const double *low, const double *high, const ct_walk *walk) {
   const int *first_row = blocks->level[level].first_row;
   double key[CT_FAN];
   int found = 0;
@@ -58,10 +58,10 @@ static int descend(ct_leaf_list *list, const ct_blocks *blocks, int level, int c
   return found;
 }
 
-/* Leaves leaves in node[], or groups of them when they would be too many, and their keys in node_key[].
- * Returns their number; *level: 0 or 1. */
-static int walk_down(ct_leaf_list *list, const ct_blocks *blocks, const double *low, const double *high,
-                     const ct_walk *walk, int *level, long *boxes) {
+/* Leaves leaves in node[], or groups of them when they would be too many, and their keys in
+ * node_key[]. Returns their number; *level: 0 or 1. */
+static int walk_down(ct_leaf_list *list, const ct_blocks *blocks, const double *low,
+                     const double *high, const ct_walk *walk, int *level, long *boxes) {
   int count = 1;
   list->node[0] = 0;
   list->node_key[0] = 0;
@@ -152,7 +152,8 @@ typedef struct {
 } descent;
 
 /* Looks at one group. Boxes that may hold a nearer leaf wait, the nearest of them on top. */
-static void look_at_group(descent *d, const ct_blocks *blocks, step at, const double *point, int limit) {
+static void look_at_group(descent *d, const ct_blocks *blocks, step at, const double *point,
+                          int limit) {
   const double *group = ct_box_group_at(blocks, at.level, at.group);
   const int *first_row = blocks->level[at.level].first_row + (size_t)at.group * CT_FAN;
   double key[CT_FAN];

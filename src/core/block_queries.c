@@ -6,10 +6,11 @@
 #include <math.h>
 #include <string.h>
 
-/* Queries that a cell should hold on average, at most: so few that it seldom holds more than a block. */
+/* Queries that a cell should hold on average, at most: so few that it seldom holds more than a
+ * block. */
 #define CELL_QUERIES 32
 
-#define LEAF_BITS 5 /* CT_LEAF is 2^5 */
+#define LEAF_BITS 5          /* CT_LEAF is 2^5 */
 #define LARGEST_CELL_BITS 30 /* of a shift of int */
 
 /* ---- the list ---- */
@@ -21,9 +22,9 @@ static int classes_for(int n) {
 }
 
 static int class_of(int limit, int classes) {
-  int class = 0;
-  for (long prefix = CT_FIRST_PREFIX; prefix < limit && class < classes - 1; prefix *= 2) class++;
-  return class;
+  int k = 0;
+  for (long prefix = CT_FIRST_PREFIX; prefix < limit && k < classes - 1; prefix *= 2) k++;
+  return k;
 }
 
 /* Sorting queries is no part of the progress: it counts from 0 to 1 for itself. */
@@ -33,7 +34,8 @@ static int poll_at_start(void *owner, double done) {
   return run->poll(run->owner, 0);
 }
 
-/* The queries in a spatial order: that of the index where they are its rows, one of their own else. */
+/* The queries in a spatial order: that of the index where they are its rows, one of their own
+ * else. */
 static ct_status order_queries(const ct_points *points, const ct_metric *metric, const int *order,
                                const ct_queries *queries, const int **query, const ct_run *run) {
   if (!queries->points && !queries->rows && queries->count == points->n) {
@@ -74,7 +76,9 @@ static void place_parts(part *parts, int *start) {
   start[CT_CLASSES] = sum;
 }
 
-static int part_begin(int count, int p) { return (int)((long long)count * p / PARTS); }
+static int part_begin(int count, int p) {
+  return (int)((long long)count * p / PARTS);
+}
 
 /* Sorts places in the spatial order by class; within one they stay in order. */
 static ct_status sort_places(const ct_query_list *list, int *place, int *start, const ct_run *run) {
@@ -99,9 +103,10 @@ static ct_status sort_places(const ct_query_list *list, int *place, int *start, 
   return CT_OK;
 }
 
-/* Ends of blocks for the places from .. to - 1 of one class. A cell of the k-d order is a run of 32 2^j
- * places from a multiple of that on: blocks are such cells, of a size that gives half-full ones, and only
- * parts of a cell where it holds too many. Returns the number of blocks written to begin. */
+/* Ends of blocks for the places from .. to - 1 of one class. A cell of the k-d order is a run of 32
+ * 2^j places from a multiple of that on: blocks are such cells, of a size that gives half-full
+ * ones, and only parts of a cell where it holds too many. Returns the number of blocks written to
+ * begin. */
 static int cut_cells(const int *place, int from, int to, int all, int *begin) {
   int cell_bits = LEAF_BITS, blocks = 0;
   if (from == to) return 0;
@@ -112,7 +117,8 @@ static int cut_cells(const int *place, int from, int to, int all, int *begin) {
     int cell = place[first] >> cell_bits;
     for (last = first + 1; last < to && place[last] >> cell_bits == cell;) last++;
     int parts = (last - first + CT_LEAF - 1) / CT_LEAF;
-    for (int p = 0; p < parts; p++) begin[blocks++] = first + (int)((long)(last - first) * p / parts);
+    for (int p = 0; p < parts; p++)
+      begin[blocks++] = first + (int)((long)(last - first) * p / parts);
   }
   return blocks;
 }
@@ -135,7 +141,8 @@ static ct_status cut_classes(ct_query_list *list, const ct_run *run) {
   return CT_OK;
 }
 
-/* Without limits all queries are of the last class, and its blocks are the leaves of their order. */
+/* Without limits all queries are of the last class, and its blocks are the leaves of their
+ * order. */
 static ct_status cut_leaves(ct_query_list *list, const ct_run *run) {
   int count = list->queries->count, blocks = count / CT_LEAF + (count % CT_LEAF > 0);
   CT_NEW(list->begin, &run->arena, (size_t)blocks + 1);
@@ -232,8 +239,8 @@ void ct_query_block_load(ct_query_block *block, const ct_blocks *blocks, const c
   for (int i = 0; i < count; i++) {
     int q = list->query[first + i];
     block->query[i] = q;
-    block->limit[i] = !queries->limit || queries->limit[q] >= blocks->points->n ? INT_MAX
-                                                                               : queries->limit[q];
+    block->limit[i] =
+        !queries->limit || queries->limit[q] >= blocks->points->n ? INT_MAX : queries->limit[q];
   }
   if (queries->limit) sort_by_limit(block);
   const double *leaf = ct_leaf_at(blocks, first / CT_LEAF);

@@ -8,9 +8,9 @@
 #include "ct.h"
 #include "rounds.h"
 
-/* What the searches for the k nearest and within a radius share: the blocks, the queries, and the order
- * of work. Classes of queries are done from the last to the first, so that each drops those rows from
- * the blocks that only the one before needed. */
+/* What the searches for the k nearest and within a radius share: the blocks, the queries, and the
+ * order of work. Classes of queries are done from the last to the first, so that each drops those
+ * rows from the blocks that only the one before needed. */
 typedef struct {
   ct_blocks blocks;
   ct_query_list list;
@@ -29,8 +29,8 @@ ct_status ct_block_search_run(ct_block_search *search, ct_round_item work, void 
 typedef struct {
   ct_query_block block;
   ct_leaf_list list;
-  ct_candidates *candidates; /* of one query, or of all of a block */
-  int together;              /* how many */
+  ct_candidates *candidates;          /* of one query, or of all of a block */
+  int together;                       /* how many */
   double *distance, *sorted_distance; /* of all candidates; of CT_RANKED */
   int *row, *sorted_row;
   long boxes;

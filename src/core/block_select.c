@@ -91,7 +91,8 @@ static size_t median(pairs p, size_t a, size_t b, size_t c) {
   return up == pair_before(p, a, c) ? c : a;
 }
 
-/* Parts from..to around a pivot; *left: the end of the smaller ones, *right: where the larger begin. */
+/* Parts from..to around a pivot; *left: the end of the smaller ones, *right: where the larger
+ * begin. */
 static void part(pairs p, size_t from, size_t to, size_t *left, size_t *right) {
   size_t eighth = (to - from) / 8, middle = from + (to - from) / 2;
   size_t pivot = median(p, median(p, from, from + eighth, from + 2 * eighth),
@@ -163,8 +164,8 @@ void ct_rank_neighbors(const ct_kernels *kernels, const double *distance, const 
 
 /* ---- the wanted-th ---- */
 
-/* Where the wanted-th key is between two that are guessed, until so few are between them that these can
- * be sorted. Counting is a tenth of the cost of moving entries around a pivot, and a guess by
+/* Where the wanted-th key is between two that are guessed, until so few are between them that these
+ * can be sorted. Counting is a tenth of the cost of moving entries around a pivot, and a guess by
  * interpolation mostly halves more than once. */
 #define NARROWINGS 52
 #define INTERPOLATED 4
@@ -231,7 +232,8 @@ static void drop_farthest(pairs p, int count, int surplus, double low) {
       for (; j > 0 && pair_before(p, (size_t)at[j - 1], (size_t)i); j--) at[j] = at[j - 1];
       at[j] = i;
     }
-  /* the places of the farthest, now first, from the last to the first: holes are filled from the end */
+  /* the places of the farthest, now first, from the last to the first: holes are filled from the
+   * end */
   for (int i = 1; i < surplus; i++) {
     int place = at[i], j = i;
     for (; j > 0 && at[j - 1] < place; j--) at[j] = at[j - 1];
@@ -240,7 +242,8 @@ static void drop_farthest(pairs p, int count, int surplus, double low) {
   for (int i = 0; i < surplus; i++) swap(p, (size_t)at[i], (size_t)(--count));
 }
 
-double ct_keep_nearest(const ct_kernels *kernels, double *distance, int *row, int count, int wanted) {
+double ct_keep_nearest(const ct_kernels *kernels, double *distance, int *row, int count,
+                       int wanted) {
   bracket b = bracket_key(kernels, distance, count, wanted, RESIDUE);
   int within = kernels->keep_keys(distance, row, count, b.high);
   if (within - b.below > RESIDUE) {

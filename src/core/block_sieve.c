@@ -1,41 +1,46 @@
 /* A sieve of floats.
  *
- * In ten dimensions the search for 30 neighbours of one among 20,000 points reads half of all leaves, and
- * so do the other queries of the block: the same ones. Then it pays to do a leaf for all of them, and to
- * find by a cheaper test which few points need their key. The test is the product of queries and points:
- * with a = q - c and b = x - c for a center c, |q - x|^2 <= B just when
+ * In ten dimensions the search for 30 neighbours of one among 20,000 points reads half of all
+ * leaves, and so do the other queries of the block: the same ones. Then it pays to do a leaf for
+ * all of them, and to find by a cheaper test which few points need their key. The test is the
+ * product of queries and points: with a = q - c and b = x - c for a center c, |q - x|^2 <= B just
+ * when
  *
- *     |b|^2 / 2 - a.b  <=  (B - |a|^2) / 2,                                                        (1)
+ *     |b|^2 / 2 - a.b  <=  (B - |a|^2) / 2,                                              (1)
  *
- * one multiplication and addition for each pair and side, in single precision. What passes is computed
- * canonically. The center is the middle of the block of queries and not of the data: so |a| is small, the
- * products are not much larger than their differences, and no outlier spoils anything. Leaves are
- * converted anew for each block, which costs a sixth of the product for 32 queries and no memory.
+ * one multiplication and addition for each pair and side, in single precision. What passes is
+ * computed canonically. The center is the middle of the block of queries and not of the data: so
+ * |a| is small, the products are not much larger than their differences, and no outlier spoils
+ * anything. Leaves are converted anew for each block, which costs a sixth of the product for 32
+ * queries and no memory.
  *
- * The margin. Let u = 2^-24, the rounding unit of floats, d the dimension, A and X the floats nearest to
- * a and b. (That a and b themselves are rounded differences of doubles changes them by 2^-53 of their
- * size, and that the key is a rounded sum changes it by (d + 2) 2^-53: both vanish in what is added below.)
+ * The margin. Let u = 2^-24, the rounding unit of floats, d the dimension, A and X the floats
+ * nearest to a and b. (That a and b themselves are rounded differences of doubles changes them by
+ * 2^-53 of their size, and that the key is a rounded sum changes it by (d + 2) 2^-53: both vanish
+ * in what is added below.)
  *
  *   - |X|^2 / 2 is a sum of d rounded squares: its error is at most g(d) |X|^2 / 2, where
  *     g(n) = n u / (1 - n u) (Higham, Accuracy and Stability of Numerical Algorithms, section 3.1).
  *   - Subtracting the d products from it, with or without fusing, makes at most
  *     g(d + 1) (|X|^2 / 2 + |A||X|), for the sum of |A_i X_i| is at most |A||X|.
- *   - |A_i - a_i| <= u |a_i| and |X_i - b_i| <= u |b_i| change the exact left side of (1) by at most
- *     (2 u + u^2) (|b|^2 / 2 + |a||b|).
+ *   - |A_i - a_i| <= u |a_i| and |X_i - b_i| <= u |b_i| change the exact left side of (1) by at
+ *     most (2 u + u^2) (|b|^2 / 2 + |a||b|).
  *
- * Together at most (d + 3) u (1 + 2 d u) (|b|^2 + |a||b|), and (d + 3) (1 + 2 d u) < d + 4 for d <= 1024,
- * up to which the sieve is used. So when B is replaced by
+ * Together at most (d + 3) u (1 + 2 d u) (|b|^2 + |a||b|), and (d + 3) (1 + 2 d u) < d + 4 for d <=
+ * 1024, up to which the sieve is used. So when B is replaced by
  *
  *     threshold = (B - |a|^2) / 2 + (d + 4) u (|b|^2 + |a||b|)
  *
- * with the largest |b| of the leaf, nothing within B exceeds it. The largest |b|^2 is taken from the computed
- * halves, whose error of (d + 3) u the last unit of d + 4 pays for as long as it is multiplied by 1.01.
+ * with the largest |b| of the leaf, nothing within B exceeds it. The largest |b|^2 is taken from
+ * the computed halves, whose error of (d + 3) u the last unit of d + 4 pays for as long as it is
+ * multiplied by 1.01.
  *
- * Range. Everything is scaled by a power of two such that the block's farthest listed points are at a
- * distance of about 1. Products below the smallest normal float then lose at most 2^-149 each, for which
- * 1e-38 is added. A point so far away that its square overflows gives an infinite left side, and is rightly
- * left out unless the threshold is infinite too, or NAN, and is kept: the test asks what is greater. Squares
- * of doubles may vanish, too, and a key lack up to d 2^-1074: DBL_MIN is added to B. */
+ * Range. Everything is scaled by a power of two such that the block's farthest listed points are at
+ * a distance of about 1. Products below the smallest normal float then lose at most 2^-149 each,
+ * for which 1e-38 is added. A point so far away that its square overflows gives an infinite left
+ * side, and is rightly left out unless the threshold is infinite too, or NAN, and is kept: the test
+ * asks what is greater. Squares of doubles may vanish, too, and a key lack up to d 2^-1074: DBL_MIN
+ * is added to B. */
 
 #include "canonical.h"
 
@@ -69,8 +74,8 @@ ct_status ct_sieve_make(ct_sieve *sieve, const ct_blocks *blocks, const ct_run *
 
 /* ---- the block ---- */
 
-/* A distance from the center within which all is that matters: how far the largest bound reaches from the
- * block, but not farther than the index does. */
+/* A distance from the center within which all is that matters: how far the largest bound reaches
+ * from the block, but not farther than the index does. */
 static double extent(const ct_sieve *sieve, const ct_blocks *blocks, const ct_query_block *block,
                      double bound) {
   const double *top = ct_box_group_at(blocks, blocks->levels - 1, 0);
@@ -94,7 +99,8 @@ static double power_of_two_below(double x) {
   return ldexp(1, exponent - 1);
 }
 
-static void start(ct_sieve *sieve, const ct_blocks *blocks, const ct_query_block *block, double bound) {
+static void start(ct_sieve *sieve, const ct_blocks *blocks, const ct_query_block *block,
+                  double bound) {
   int dim = blocks->dim;
   for (int c = 0; c < dim; c++) sieve->center[c] = 0.5 * block->low[c] + 0.5 * block->high[c];
   double size = extent(sieve, blocks, block, bound);
@@ -144,10 +150,12 @@ static double largest_square(const ct_sieve *sieve, int held) {
   return 2.0 * (double)largest;
 }
 
-static float rounded_up(double x) { return (float)(x + fabs(x) * 0x1p-23 + 1e-38); }
+static float rounded_up(double x) {
+  return (float)(x + fabs(x) * 0x1p-23 + 1e-38);
+}
 
-/* The queries first .. of the active ones, and their thresholds for points up to a distance of farthest
- * from the center; repeated to CT_SIEVED. */
+/* The queries first .. of the active ones, and their thresholds for points up to a distance of
+ * farthest from the center; repeated to CT_SIEVED. */
 static void load_queries(const ct_sieve *sieve, int dim, int first, int count, double farthest,
                          const float **query, float *threshold) {
   double margin = 1.01 * (dim + 4) * FLOAT_UNIT * farthest;
@@ -175,7 +183,8 @@ static void scan_for_all(ct_sieve *sieve, const ct_blocks *blocks, int leaf, int
       int q = sieve->active[first + i];
       candidates[q].points += held;
       if (!(kept[i] & present)) continue;
-      blocks->kernels.scan_some(blocks, leaf, kept[i] & present, candidates[q].point, &candidates[q]);
+      blocks->kernels.scan_some(blocks, leaf, kept[i] & present, candidates[q].point,
+                                &candidates[q]);
       take(sieve, blocks, candidates, q);
     }
   }
@@ -196,8 +205,8 @@ static void test_group(ct_sieve *sieve, const ct_blocks *blocks, const ct_leaf_l
     ct_candidates *c = &candidates[q];
     if (list->rest_key[g] > sieve->bound[q]) continue;
     if (only_ties(c, list->rest_key[g], list->rest_row[g])) continue;
-    unsigned near =
-        blocks->kernels.near_boxes(blocks, group, c->point, c->point, sieve->bound[q], sieve->key[q]);
+    unsigned near = blocks->kernels.near_boxes(blocks, group, c->point, c->point, sieve->bound[q],
+                                               sieve->key[q]);
     for (int j = 0; j < CT_FAN; j++) sieve->near[j] |= (near >> j & 1) << q;
     c->boxes += CT_FAN;
   }
@@ -209,7 +218,8 @@ static int collect_active(ct_sieve *sieve, int j, int row, const ct_candidates *
   for (unsigned near = sieve->near[j]; near; near &= near - 1) {
     int q = ct_lowest_bit(near);
     sieve->active[count] = q;
-    count += sieve->key[q][j] <= sieve->bound[q] && !only_ties(&candidates[q], sieve->key[q][j], row);
+    count +=
+        sieve->key[q][j] <= sieve->bound[q] && !only_ties(&candidates[q], sieve->key[q][j], row);
   }
   return count;
 }

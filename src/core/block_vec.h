@@ -2,8 +2,12 @@
 #define CT_BLOCK_VEC_H
 
 /* Vectors of doubles and ints in the native width of one instruction set, for block_kernel_body.h.
- * CT_VEC is 512, 256 or 128; 128 is written with the compiler's vectors and SSE2 where it helps. Wider
- * vectors than the machine's would be lowered through memory: GCC 12 then takes three times as long. */
+ * CT_VEC is 512, 256 or 128; 128 is written with the compiler's vectors and SSE2 where it helps.
+ * Wider vectors than the machine's would be lowered through memory: GCC 12 then takes three times
+ * as long. */
+
+/* A table of operations, one a line. */
+/* clang-format off */
 
 #include <string.h>
 
@@ -39,7 +43,8 @@ CT_INLINE unsigned vec_at_most(vec a, double b) {
 
 /* Bit j: row[j] < limit, for 8 rows. */
 CT_INLINE unsigned rows_below(const int *row, int limit) {
-  return _mm256_cmplt_epi32_mask(_mm256_loadu_si256((const __m256i *)row), _mm256_set1_epi32(limit));
+  return _mm256_cmplt_epi32_mask(_mm256_loadu_si256((const __m256i *)row),
+                                 _mm256_set1_epi32(limit));
 }
 
 /* The slots of VEC_DOUBLES points. */
@@ -107,7 +112,8 @@ CT_INLINE unsigned vec_at_most(vec a, double b) {
 }
 
 CT_INLINE unsigned rows_below(const int *row, int limit) {
-  __m256i below = _mm256_cmpgt_epi32(_mm256_set1_epi32(limit), _mm256_loadu_si256((const __m256i *)row));
+  __m256i below =
+      _mm256_cmpgt_epi32(_mm256_set1_epi32(limit), _mm256_loadu_si256((const __m256i *)row));
   return (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(below));
 }
 
@@ -145,7 +151,9 @@ CT_INLINE ivec ivec_count_above(ivec count, ivec a, ivec b) {
   return _mm256_sub_epi32(count, _mm256_cmpgt_epi32(a, b));
 }
 
-CT_INLINE void vec_store_ints(int *p, vec a) { _mm_storeu_si128((__m128i *)p, _mm256_cvttpd_epi32(a)); }
+CT_INLINE void vec_store_ints(int *p, vec a) {
+  _mm_storeu_si128((__m128i *)p, _mm256_cvttpd_epi32(a));
+}
 
 typedef __m256 fvec;
 

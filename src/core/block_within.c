@@ -102,8 +102,8 @@ static ct_status search_within(task *t, const ct_points *points, const ct_metric
 }
 
 ct_status ct_block_within_count(const ct_points *points, const ct_metric *metric, const int *order,
-                                const ct_queries *queries, double radius, int *count, ct_stats *stats,
-                                const ct_run *run) {
+                                const ct_queries *queries, double radius, int *count,
+                                ct_stats *stats, const ct_run *run) {
   task t;
   t.radius = radius;
   t.count = count;

@@ -14,7 +14,9 @@
 
 /* ---- building ---- */
 
-static int groups_of(int count) { return (count + CT_FAN - 1) / CT_FAN; }
+static int groups_of(int count) {
+  return (count + CT_FAN - 1) / CT_FAN;
+}
 
 /* Number of boxes on every level. */
 static void set_shape(ct_blocks *blocks, int leaves) {

@@ -9,14 +9,15 @@
 
 /* Points as the coordinate search reads them.
  *
- * Leaves are runs of CT_LEAF points of a k-d order (or of what a filter leaves of one); a point's place
- * in that order is its *slot*. Coordinates are embedded and stand leaf by leaf, one side after the
- * other. A leaf may have empty slots behind its points: their coordinates are NAN, which no bound lets
- * pass, and their row is INT_MAX.
+ * Leaves are runs of CT_LEAF points of a k-d order (or of what a filter leaves of one); a point's
+ * place in that order is its *slot*. Coordinates are embedded and stand leaf by leaf, one side
+ * after the other. A leaf may have empty slots behind its points: their coordinates are NAN, which
+ * no bound lets pass, and their row is INT_MAX.
  *
- * Above the leaves stand boxes, CT_FAN to a group, one level above the other: box i of a level bounds
- * the boxes of group i below, and box i of level 0 bounds leaf i. The top level is one group. Boxes
- * that are only there to fill a group are empty (low INFINITY, high -INFINITY): infinitely far away. */
+ * Above the leaves stand boxes, CT_FAN to a group, one level above the other: box i of a level
+ * bounds the boxes of group i below, and box i of level 0 bounds leaf i. The top level is one
+ * group. Boxes that are only there to fill a group are empty (low INFINITY, high -INFINITY):
+ * infinitely far away. */
 
 #define CT_FAN 8
 #define CT_BOX_LEVELS 10 /* 8^10 leaves of 32 points: 2^35 */
@@ -32,14 +33,14 @@ typedef struct ct_blocks {
   const ct_metric *metric;
   ct_kernels kernels;
   ct_key key;
-  int dim;    /* of the embedded points */
+  int dim; /* of the embedded points */
   int leaves;
   int levels;
-  int *row;   /* [slot] */
-  int *held;  /* [leaf]: its points */
-  int *cell;  /* [leaf]: the first full leaf of the k-d cell that the leaf holds; block_filter.c */
+  int *row;  /* [slot] */
+  int *held; /* [leaf]: its points */
+  int *cell; /* [leaf]: the first full leaf of the k-d cell that the leaf holds; block_filter.c */
   int full_leaves; /* with all points */
-  double *x;  /* [leaf][dim][CT_LEAF] */
+  double *x;       /* [leaf][dim][CT_LEAF] */
   ct_box_level level[CT_BOX_LEVELS];
 } ct_blocks;
 
@@ -66,7 +67,8 @@ static inline const double *ct_box_group_at(const ct_blocks *blocks, int level, 
 
 /* ---- bounds: where a search may stop ---- */
 
-/* The key that no candidate exceeds which is as near as one of the given key, by reported distances. */
+/* The key that no candidate exceeds which is as near as one of the given key, by reported
+ * distances. */
 double ct_key_widened(const ct_blocks *blocks, double key);
 
 /* Keys as a norm, for which the triangle inequality holds: the root, and an upper bound back. */

@@ -26,7 +26,7 @@
 #include "canonical_products.h"
 
 const ct_canonical_kernels ct_canonical_avx2 = {covariance, dots,      PANEL, STRIP,
-                                             squares,    eliminate, solve};
+                                                squares,    eliminate, solve};
 
 #if defined(__clang__)
 #pragma clang attribute pop

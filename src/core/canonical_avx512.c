@@ -7,7 +7,8 @@
 #if CT_SIMD_X86
 #if defined(__clang__)
 #include <immintrin.h>
-#pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512dq,avx512bw"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512dq,avx512bw"))), \
+                             apply_to = function)
 #else
 #pragma GCC optimize("O3")
 #pragma GCC target("avx512f,avx512vl,avx512dq,avx512bw,prefer-vector-width=512")
@@ -26,7 +27,7 @@
 #include "canonical_products.h"
 
 const ct_canonical_kernels ct_canonical_avx512 = {covariance, dots,      PANEL, STRIP,
-                                               squares,    eliminate, solve};
+                                                  squares,    eliminate, solve};
 
 #if defined(__clang__)
 #pragma clang attribute pop

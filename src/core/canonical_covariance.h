@@ -61,18 +61,18 @@ CT_INLINE vec wendland_2(vec sq, double shape) {
 }
 
 /* k of every squared distance; a last vector that is not full is padded with zeros. */
-#define FOR_EACH(correlation)                                                        \
-  do {                                                                               \
-    int i = 0;                                                                       \
-    for (; i + CT_LANES <= count; i += CT_LANES)                                     \
-      STORE(out + i, smaller(correlation(LOAD(sq + i), shape), one) * variance);     \
-    if (i < count) {                                                                 \
-      double rest[CT_LANES] = {0};                                                   \
-      for (int l = 0; i + l < count; l++) rest[l] = sq[i + l];                       \
-      STORE(rest, smaller(correlation(LOAD(rest), shape), one) * variance);          \
-      for (int l = 0; i + l < count; l++) out[i + l] = rest[l];                      \
-    }                                                                                \
-    return;                                                                          \
+#define FOR_EACH(correlation)                                                    \
+  do {                                                                           \
+    int i = 0;                                                                   \
+    for (; i + CT_LANES <= count; i += CT_LANES)                                 \
+      STORE(out + i, smaller(correlation(LOAD(sq + i), shape), one) * variance); \
+    if (i < count) {                                                             \
+      double rest[CT_LANES] = {0};                                               \
+      for (int l = 0; i + l < count; l++) rest[l] = sq[i + l];                   \
+      STORE(rest, smaller(correlation(LOAD(rest), shape), one) * variance);      \
+      for (int l = 0; i + l < count; l++) out[i + l] = rest[l];                  \
+    }                                                                            \
+    return;                                                                      \
   } while (0)
 
 static void covariance(const ct_covariance *of, const double *sq, int count, double *out) {

@@ -1,13 +1,13 @@
 /* The exponential function and the logarithm, lane by lane.
  *
  * exp(x) = 2^n exp(r). n is x / ln 2 rounded to a whole number, by adding 1.5 * 2^52 and taking it
- * away. r = x - n ln 2 needs ln 2 in two parts (Cody and Waite 1980): the first has 42 bits, so that
- * its product with n, of 11 bits, is exact, and so is the difference, whose terms are within a factor
- * of two. Only the second part rounds. |r| <= 0.3466.
+ * away. r = x - n ln 2 needs ln 2 in two parts (Cody and Waite 1980): the first has 42 bits, so
+ * that its product with n, of 11 bits, is exact, and so is the difference, whose terms are within a
+ * factor of two. Only the second part rounds. |r| <= 0.3466.
  *
- * exp(r) = 1 + (r + r^2 Q(r)), where Q of degree 9 is the Chebyshev fit of (exp(r) - 1 - r) / r^2, off
- * by at most 1.7e-17 in exp(r). Its terms are paired (Estrin) for shorter chains. Multiplying by
- * 2^(n/2) twice reaches denormal numbers and rounds only the last time.
+ * exp(r) = 1 + (r + r^2 Q(r)), where Q of degree 9 is the Chebyshev fit of (exp(r) - 1 - r) / r^2,
+ * off by at most 1.7e-17 in exp(r). Its terms are paired (Estrin) for shorter chains. Multiplying
+ * by 2^(n/2) twice reaches denormal numbers and rounds only the last time.
  *
  * Errors in units of u = 2^-53: r 0.25, the fit 0.15, r^2 Q <= 0.07 with some eight roundings 0.2,
  * r + r^2 Q 0.25; over exp(r) >= 0.707 that is 1.2 relative. The last sum adds 1: below 2.2. The
@@ -15,8 +15,8 @@
  *
  * log(x) = e ln 2 + log(m), m in [sqrt(1/2), sqrt(2)). With s = (m - 1) / (m + 1) and z = s^2 <=
  * 0.0295, log(m) = 2 s + s z P(z), where P of degree 6 is the Chebyshev fit of (2 atanh(s) / s - 2)
- * / z, off by 0.05 u in log(m). s has two roundings, 2 s + s z P one, the sums with e ln 2, again in
- * two parts, two: 5 u relative. The largest found in 5e7 arguments is 2.94. */
+ * / z, off by 0.05 u in log(m). s has two roundings, 2 s + s z P one, the sums with e ln 2, again
+ * in two parts, two: 5 u relative. The largest found in 5e7 arguments is 2.94. */
 
 #define MAGIC 6755399441055744.0 /* 1.5 * 2^52 */
 #define LN2_HIGH 0.6931471805598903

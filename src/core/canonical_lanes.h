@@ -17,8 +17,14 @@ typedef double loose __attribute__((vector_size(8 * CT_LANES), aligned(8), may_a
 #define SPREAD(a) ((vec){0} + (a))
 
 /* Where yes is set (all bits of a lane, as comparisons make it) a, elsewhere b. */
-CT_INLINE vec pick(ivec yes, vec a, vec b) { return (vec)(((ivec)a & yes) | ((ivec)b & ~yes)); }
+CT_INLINE vec pick(ivec yes, vec a, vec b) {
+  return (vec)(((ivec)a & yes) | ((ivec)b & ~yes));
+}
 
 /* b where one of them is NaN. */
-CT_INLINE vec smaller(vec a, vec b) { return pick((ivec)(a < b), a, b); }
-CT_INLINE vec larger(vec a, vec b) { return pick((ivec)(a > b), a, b); }
+CT_INLINE vec smaller(vec a, vec b) {
+  return pick((ivec)(a < b), a, b);
+}
+CT_INLINE vec larger(vec a, vec b) {
+  return pick((ivec)(a > b), a, b);
+}

@@ -75,8 +75,7 @@ CT_INLINE void eliminate_known(const double *lines, int first, const double *W, 
     vec known[PANEL_VECTORS];
     for (int v = 0; v < PANEL_VECTORS; v++) known[v] = LOAD(W + v * CT_LANES);
     for (int r = 0; r < STRIP; r++)
-      for (int v = 0; v < PANEL_VECTORS; v++)
-        t->at[r][v] = t->at[r][v] - known[v] * lines[r];
+      for (int v = 0; v < PANEL_VECTORS; v++) t->at[r][v] = t->at[r][v] - known[v] * lines[r];
   }
 }
 
@@ -98,8 +97,7 @@ static void solve(const double *lines, int first, double *W) {
   const double *triangle = lines + (size_t)first * STRIP;
   for (int r = 0; r < STRIP; r++)
     for (int v = 0; v < PANEL_VECTORS; v++) {
-      for (int q = 0; q < r; q++)
-        t.at[r][v] = t.at[r][v] - t.at[q][v] * triangle[q * STRIP + r];
+      for (int q = 0; q < r; q++) t.at[r][v] = t.at[r][v] - t.at[q][v] * triangle[q * STRIP + r];
       t.at[r][v] = t.at[r][v] / triangle[r * STRIP + r];
     }
   keep(&t, first, W);

@@ -109,8 +109,6 @@ double ct_covariance_error(const ct_covariance *covariance, int dim) {
 
 void ct_covariance_many(const ct_covariance *covariance, const double *sq, int count, double *out,
                         double *work, ct_simd simd) {
-  if (covariance->kind == CT_COV_MATERN)
-    matern_many(covariance, sq, count, out, work);
-  else
-    ct_canonical_kernels_of(simd)->covariance(covariance, sq, count, out);
+  if (covariance->kind == CT_COV_MATERN) matern_many(covariance, sq, count, out, work);
+  else ct_canonical_kernels_of(simd)->covariance(covariance, sq, count, out);
 }

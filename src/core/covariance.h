@@ -12,7 +12,8 @@
  *
  *   exponential  exp(-h)
  *   gaussian     exp(-h^2 / 2)
- *   matern       2^(1-nu) / Gamma(nu) s^nu K_nu(s), s = sqrt(2 nu) h; closed forms for 3/2, 5/2, 7/2
+ *   matern       2^(1-nu) / Gamma(nu) s^nu K_nu(s), s = sqrt(2 nu) h; closed forms for 3/2, 5/2,
+ *                7/2
  *   powered      exp(-h^shape), 0 < shape <= 2
  *   wendland     compact support h < 1, positive definite in up to 3 dimensions:
  *                shape 0: (1-h)^2   1: (1-h)^4 (4h+1)   2: (1-h)^6 (35h^2+18h+3)/3 */
@@ -64,7 +65,8 @@ void ct_covariance_embed(const ct_covariance *covariance, const ct_points *point
 void ct_covariance_many(const ct_covariance *covariance, const double *sq, int count, double *out,
                         double *work, ct_simd simd);
 
-/* Whether it is a covariance among points of dim coordinates: Wendland's functions are up to three. */
+/* Whether it is a covariance among points of dim coordinates: Wendland's functions are up to
+ * three. */
 int ct_covariance_is_definite(const ct_covariance *covariance, int dim);
 
 /* A bound on |computed - exact| / variance, when ct_covariance_many() gets the squared distance of

@@ -1,8 +1,9 @@
 #ifndef CT_H
 #define CT_H
 
-/* The one header that glue may include, in the order data flows: points and a metric become an index
- * (k-d order and cover tree), an index and queries become neighbours. Rows are counted from 0. */
+/* The one header that glue may include, in the order data flows: points and a metric become an
+ * index (k-d order and cover tree), an index and queries become neighbours. Rows are counted from
+ * 0. */
 
 #include "arena.h"
 #include "distances.h"
@@ -15,24 +16,26 @@
 
 /* ---- index ---- */
 
-/* order[pos]: the points in k-d order, cut on the widest embedded side at multiples of the leaf size,
- * so that runs of 32 are compact cells, in which rows ascend. Deterministic for any thread count.
- * Any metric but CT_FUNCTION. n entries. */
+/* order[pos]: the points in k-d order, cut on the widest embedded side at multiples of the leaf
+ * size, so that runs of 32 are compact cells, in which rows ascend. Deterministic for any thread
+ * count. Any metric but CT_FUNCTION. n entries. */
 ct_status ct_kd_order(const ct_points *points, const ct_metric *metric, int *order, ct_stats *stats,
                       const ct_run *run);
 
-/* rank[row]: the place of each point along a Hilbert curve through the embedded points. n entries. */
+/* rank[row]: the place of each point along a Hilbert curve through the embedded points. n
+ * entries. */
 ct_status ct_hilbert_rank(const ct_points *points, const ct_metric *metric, int *rank,
                           const ct_run *run);
 
 /* Canonical distances of points under a coordinate metric, for the tree. to_points may be NULL.
  * The result borrows its arguments and memory of the arena. */
 ct_status ct_distances_of_points(const ct_points *points, const ct_points *to_points,
-                                 const ct_metric *metric, ct_distances *distances, const ct_run *run);
+                                 const ct_metric *metric, ct_distances *distances,
+                                 const ct_run *run);
 
 /* Fills the arrays of tree (tree->n points). rank orders siblings of one scale; NULL: by row. */
-ct_status ct_tree_build(const ct_distances *distances, const int *rank, ct_tree *tree, ct_stats *stats,
-                        const ct_run *run);
+ct_status ct_tree_build(const ct_distances *distances, const int *rank, ct_tree *tree,
+                        ct_stats *stats, const ct_run *run);
 
 /* Gives an existing topology the radii and parent distances of other distances (levels stay). */
 ct_status ct_tree_annotate(const ct_distances *distances, ct_tree *tree, ct_stats *stats,
@@ -52,9 +55,8 @@ ct_status ct_tree_check(const ct_tree *tree, const ct_distances *distances, int 
 
 /* ---- search ---- */
 
-/* Who asks, and who may answer.
- * points NULL: query q is indexed row rows[q] (rows NULL: row q); otherwise it is point q of points.
- * limit[q]: only rows < limit[q] are candidates; NULL: all are.
+/* Who asks, and who may answer. points NULL: query q is indexed row rows[q] (rows NULL: row q);
+ * otherwise it is point q of points. limit[q]: only rows < limit[q] are candidates; NULL: all are.
  * self: whether an indexed query may find its own row. */
 typedef struct {
   const ct_points *points;
@@ -71,18 +73,18 @@ ct_status ct_block_knn(const ct_points *points, const ct_metric *metric, const i
                        const ct_queries *queries, int k, int *id, double *dist, ct_stats *stats,
                        const ct_run *run);
 
-/* The same neighbours as rows only, in no particular order: k entries of set for each query, missing
- * ones -1 at its end. */
+/* The same neighbours as rows only, in no particular order: k entries of set for each query,
+ * missing ones -1 at its end. */
 ct_status ct_block_sets(const ct_points *points, const ct_metric *metric, const int *order,
                         const ct_queries *queries, int k, int *set, ct_stats *stats,
                         const ct_run *run);
 
 /* All candidates within radius (d <= radius) of each query, in two calls with the same arguments:
- * the first fills count[q], the second writes query q's at id + offset[q], dist + offset[q], ordered
- * by (distance, row). */
+ * the first fills count[q], the second writes query q's at id + offset[q], dist + offset[q],
+ * ordered by (distance, row). */
 ct_status ct_block_within_count(const ct_points *points, const ct_metric *metric, const int *order,
-                                const ct_queries *queries, double radius, int *count, ct_stats *stats,
-                                const ct_run *run);
+                                const ct_queries *queries, double radius, int *count,
+                                ct_stats *stats, const ct_run *run);
 ct_status ct_block_within(const ct_points *points, const ct_metric *metric, const int *order,
                           const ct_queries *queries, double radius, const size_t *offset, int *id,
                           double *dist, ct_stats *stats, const ct_run *run);
@@ -92,24 +94,24 @@ ct_status ct_block_within(const ct_points *points, const ct_metric *metric, cons
 ct_status ct_tree_knn(const ct_tree *tree, const ct_distances *distances, const ct_queries *queries,
                       int k, int *id, double *dist, ct_stats *stats, const ct_run *run);
 ct_status ct_tree_within_count(const ct_tree *tree, const ct_distances *distances,
-                               const ct_queries *queries, double radius, int *count, ct_stats *stats,
-                               const ct_run *run);
-ct_status ct_tree_within(const ct_tree *tree, const ct_distances *distances, const ct_queries *queries,
-                         double radius, const size_t *offset, int *id, double *dist, ct_stats *stats,
-                         const ct_run *run);
+                               const ct_queries *queries, double radius, int *count,
+                               ct_stats *stats, const ct_run *run);
+ct_status ct_tree_within(const ct_tree *tree, const ct_distances *distances,
+                         const ct_queries *queries, double radius, const size_t *offset, int *id,
+                         double *dist, ct_stats *stats, const ct_run *run);
 
 /* ---- orderings ---- */
 
-/* order: the first count entries of the greedy maximin permutation. order[0] = first; every next point
- * is the one whose distance to the chosen ones is largest, ties to the smaller row. distance[j] (or
- * NULL): that distance when order[j] was chosen, INFINITY for j = 0. count entries each,
- * 1 <= count <= n. Any metric but CT_FUNCTION. */
+/* order: the first count entries of the greedy maximin permutation. order[0] = first; every next
+ * point is the one whose distance to the chosen ones is largest, ties to the smaller row.
+ * distance[j] (or NULL): that distance when order[j] was chosen, INFINITY for j = 0. count entries
+ * each, 1 <= count <= n. Any metric but CT_FUNCTION. */
 ct_status ct_order_maxmin(const ct_points *points, const ct_metric *metric, int first, int count,
                           int *order, double *distance, ct_stats *stats, const ct_run *run);
 
-/* distance[row]: the distance of each point to the centre, which is the mean of the embedded points;
- * for angular and great circle brought back to length 1, or the first point where the mean has no
- * direction. n entries. Any metric but CT_FUNCTION. */
+/* distance[row]: the distance of each point to the centre, which is the mean of the embedded
+ * points; for angular and great circle brought back to length 1, or the first point where the mean
+ * has no direction. n entries. Any metric but CT_FUNCTION. */
 ct_status ct_centre_distance(const ct_points *points, const ct_metric *metric, double *distance,
                              const ct_run *run);
 

@@ -7,10 +7,10 @@
 #include <float.h>
 #include <math.h>
 
-/* Distances of coordinate metrics for the cover tree. Points are embedded once and kept a row after the
- * other, so that a distance reads one or two cache lines. Every number is bit for bit what
- * ct_metric_distance() returns: the loops below add in its order, only without a test of the metric's
- * kind per coordinate, and for up to eight coordinates without a loop. */
+/* Distances of coordinate metrics for the cover tree. Points are embedded once and kept a row after
+ * the other, so that a distance reads one or two cache lines. Every number is bit for bit what
+ * ct_metric_distance() returns: the loops below add in its order, only without a test of the
+ * metric's kind per coordinate, and for up to eight coordinates without a loop. */
 
 typedef struct {
   const ct_metric *metric;
@@ -58,7 +58,8 @@ static void distances_one_by_one(const field *f, const double *a, const int *row
     out[j] = ct_metric_distance(f->metric, a, f->x + (size_t)rows[j] * (size_t)f->dim, f->dim);
 }
 
-static void distances_from(const field *f, const double *a, const int *rows, int count, double *out) {
+static void distances_from(const field *f, const double *a, const int *rows, int count,
+                           double *out) {
   ct_key key = ct_metric_key(f->metric);
   if (!ct_metric_key_suffices(f->metric) || key == CT_KEY_POWERS) {
     distances_one_by_one(f, a, rows, count, out);
@@ -112,10 +113,11 @@ static ct_status embed_all(const ct_metric *metric, const ct_points *points, int
 /* The relative error of one distance, with u = DBL_EPSILON / 2 the unit roundoff:
  *   squares   (1+u)^3 in a term, dim - 1 additions, halved by the root, which rounds: (dim + 4)/2 u
  *   sums      dim u
- *   powers    a relative error of u in a coordinate stays one; pow() is granted 4 ulp; the power of the sum, 1/p,
- *             is itself rounded, which at a sum of exp(+-745) makes 745/p u
- *   angles    2 atan(|a-b| / |a+b|) of vectors of length 1 + O((dim + 5)/2 u) follows sqrt(angle^2 + (|a| - |b|)^2),
- *             a metric, to the error of those lengths; then sums of squares, roots and the arc tangent, granted 4 ulp
+ *   powers    a relative error of u in a coordinate stays one; pow() is granted 4 ulp; the power of
+ *             the sum, 1/p, is itself rounded, which at a sum of exp(+-745) makes 745/p u
+ *   angles    2 atan(|a-b| / |a+b|) of vectors of length 1 + O((dim + 5)/2 u) follows
+ *             sqrt(angle^2 + (|a| - |b|)^2), a metric, to the error of those lengths; then sums of
+ *             squares, roots and the arc tangent, granted 4 ulp
  * and generously rounded up. */
 static double relative_error(const ct_metric *metric, double dim) {
   if (!ct_metric_key_suffices(metric)) return (dim + 12) * DBL_EPSILON;
@@ -123,8 +125,8 @@ static double relative_error(const ct_metric *metric, double dim) {
   return (5 + (0.5 * dim + 400) / metric->power) * DBL_EPSILON;
 }
 
-/* Squares and powers vanish below 2^-1074, each by at most that much; a root of an error e is at most the
- * root of the error, and an angle at most twice that. */
+/* Squares and powers vanish below 2^-1074, each by at most that much; a root of an error e is at
+ * most the root of the error, and an angle at most twice that. */
 static double absolute_error(const ct_metric *metric, double dim) {
   double vanished = 4 * dim * (DBL_MIN * DBL_EPSILON);
   switch (metric->kind) {

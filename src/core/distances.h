@@ -19,7 +19,7 @@ typedef struct {
    * distance in them. The absolute part is for roots of differences, as sqrt(1 - |rho|). */
   double slack;
   double absolute_slack;
-  int bounded; /* no distance exceeds 1, and most may be near it: levels are then drawn finer there (tree.h) */
+  int bounded; /* no distance exceeds 1, most may be near it: levels are finer there (tree.h) */
 } ct_distances;
 
 #endif

@@ -25,9 +25,9 @@ typedef struct {
   const ct_covariance *covariance;
   const double *u;
   int m, dim;
-  int rows;       /* m rounded up to whole strips */
-  double *lines;  /* the strips of L, one after the other */
-  double *x, *W;  /* a panel's coordinates and entries, one of each a thread */
+  int rows;      /* m rounded up to whole strips */
+  double *lines; /* the strips of L, one after the other */
+  double *x, *W; /* a panel's coordinates and entries, one of each a thread */
   double *work;
   ct_simd simd;
 } factor;
@@ -42,8 +42,13 @@ static ct_status factor_new(factor *f, const ct_covariance *covariance, const do
                             int dim, int threads, const ct_run *run) {
   const ct_canonical_kernels *kernels = ct_canonical_kernels_of(run->simd);
   int strip = kernels->strip, rows = (m + kernels->panel - 1) / kernels->panel * kernels->panel;
-  *f = (factor){.kernels = kernels, .covariance = covariance, .u = u, .m = m, .dim = dim,
-                .rows = (m + strip - 1) / strip * strip, .simd = run->simd};
+  *f = (factor){.kernels = kernels,
+                .covariance = covariance,
+                .u = u,
+                .m = m,
+                .dim = dim,
+                .rows = (m + strip - 1) / strip * strip,
+                .simd = run->simd};
   size_t panel = (size_t)kernels->panel, each = (size_t)threads;
   CT_NEW(f->lines, &run->arena, lines_before(f, rows));
   CT_NEW(f->x, &run->arena, each * (size_t)dim * panel);
@@ -64,8 +69,7 @@ static void fill_panel(const factor *f, const double *x, int count, int thread, 
   f->kernels->squares(side, f->u, f->m, f->dim, W);
   double *work = f->work + (size_t)thread * (size_t)f->covariance->work_size;
   ct_covariance_many(f->covariance, W, f->m * panel, W, work, f->simd);
-  memset(W + (size_t)f->m * (size_t)panel, 0,
-         (size_t)(f->rows - f->m) * (size_t)panel * sizeof *W);
+  memset(W + (size_t)f->m * (size_t)panel, 0, (size_t)(f->rows - f->m) * (size_t)panel * sizeof *W);
 }
 
 /* ---- the Cholesky factor ---- */

@@ -17,7 +17,7 @@
 #define CT_KERNELS ct_frame_avx512
 #define INTS16(p) ((fmask)_mm256_cvtepi16_epi32(_mm_loadu_si128((const __m128i *)(p))))
 #define FLOATS(v) ((fvec)_mm256_cvtepi32_ps((__m256i)(v)))
-#define DOT4(sum, u, s)                                                           \
+#define DOT4(sum, u, s)                                                                \
   ((sum) += (fmask)_mm256_madd_epi16(_mm256_maddubs_epi16((__m256i)(u), (__m256i)(s)), \
                                      _mm256_set1_epi16(1)))
 #define ROOT(v) ((v) = (fvec)_mm256_sqrt_ps((__m256)(v)))

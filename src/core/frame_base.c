@@ -7,16 +7,16 @@
 
 #define CT_KERNELS ct_frame_base
 #define INTS16(p) ((fmask){(p)[0], (p)[1], (p)[2], (p)[3], (p)[4], (p)[5], (p)[6], (p)[7]})
-#define FLOATS(v) \
-  ((fvec){(float)(v)[0], (float)(v)[1], (float)(v)[2], (float)(v)[3], (float)(v)[4], (float)(v)[5], \
-          (float)(v)[6], (float)(v)[7]})
+#define FLOATS(v)                                                                    \
+  ((fvec){(float)(v)[0], (float)(v)[1], (float)(v)[2], (float)(v)[3], (float)(v)[4], \
+          (float)(v)[5], (float)(v)[6], (float)(v)[7]})
 typedef short fshort __attribute__((vector_size(32)));
 /* Products of bytes have 15 bits, sums of two 16: integers that every machine multiplies. */
-#define DOT4(sum, u, s)                                                         \
-  do {                                                                          \
-    fshort u_ = (fshort)(u), s_ = (fshort)(s);                                  \
+#define DOT4(sum, u, s)                                                              \
+  do {                                                                               \
+    fshort u_ = (fshort)(u), s_ = (fshort)(s);                                       \
     fmask two_ = (fmask)((u_ & 255) * (s_ << 8 >> 8) + (u_ >> 8 & 255) * (s_ >> 8)); \
-    (sum) += (two_ << 16 >> 16) + (two_ >> 16);                                 \
+    (sum) += (two_ << 16 >> 16) + (two_ >> 16);                                      \
   } while (0)
 #define FMAX(a, b) ((fvec)(((fmask)(a) & ((a) > (b))) | ((fmask)(b) & ~((a) > (b)))))
 #define ROOT(v)                                              \
@@ -24,13 +24,13 @@ typedef short fshort __attribute__((vector_size(32)));
     for (int i_ = 0; i_ < 8; i_++) (v)[i_] = sqrtf((v)[i_]); \
   } while (0)
 typedef long long fquad __attribute__((vector_size(32)));
-#define MASK_GE(bits, a, b)                                                          \
-  do {                                                                               \
-    fmask above_ = (a) >= (b);                                                       \
-    fquad any_ = (fquad)above_;                                                      \
-    (bits) = 0;                                                                      \
-    if ((any_[0] | any_[1]) | (any_[2] | any_[3]))                                   \
-      for (int i_ = 0; i_ < 8; i_++) (bits) |= (unsigned)(above_[i_] & 1) << i_;     \
+#define MASK_GE(bits, a, b)                                                      \
+  do {                                                                           \
+    fmask above_ = (a) >= (b);                                                   \
+    fquad any_ = (fquad)above_;                                                  \
+    (bits) = 0;                                                                  \
+    if ((any_[0] | any_[1]) | (any_[2] | any_[3]))                               \
+      for (int i_ = 0; i_ < 8; i_++) (bits) |= (unsigned)(above_[i_] & 1) << i_; \
   } while (0)
 #define QUANTIZE(p, q)                                                                 \
   do {                                                                                 \

@@ -16,9 +16,9 @@
 #define CT_WORDS (CT_FRAME_MAX / 4)
 
 typedef struct {
-  int lanes;          /* a multiple of CT_LANES */
+  int lanes;                                  /* a multiple of CT_LANES */
   float alpha[CT_FRAME_MAX * CT_GROUP_LANES]; /* coordinate by coordinate */
-  const float *w_norm; /* at the group's first lane, as residual */
+  const float *w_norm;                        /* at the group's first lane, as residual */
   const float *residual;
   const float *gram; /* balls * frame_size: correlations of each centre with the frame of A */
   float least[CT_GROUP_LANES]; /* proved lower bound of the k-th |rho|; 2 where nobody asks */
@@ -26,8 +26,8 @@ typedef struct {
   float doubt[CT_GROUP_LANES]; /* error of one entry of P_B e_q before it is whitened */
   float noise[CT_GROUP_LANES]; /* g_q */
   float skip[CT_GROUP_LANES /
-             CT_LANES]; /* no query of these lanes needs a ball whose reach is below */
-  float skip_least;      /* the least of them */
+             CT_LANES];      /* no query of these lanes needs a ball whose reach is below */
+  float skip_least;          /* the least of them */
   float bar[CT_GROUP_LANES]; /* the query needs no ball whose top is below */
   float bar_least;
   /* in bytes (two_frame_sieve.c), four coordinates a word */
@@ -45,13 +45,13 @@ typedef struct {
   const float *whiten;
   const float *alpha; /* member by member */
   const int *w_word;  /* frame_size / 4 * lanes */
-  float w_step;      /* of these bytes */
-  float w_off;       /* bound on |w - w in bytes| */
-  float frame_root;  /* sqrt(frame_size) / 2 */
+  float w_step;       /* of these bytes */
+  float w_off;        /* bound on |w - w in bytes| */
+  float frame_root;   /* sqrt(frame_size) / 2 */
   const float *residual;
   const int16_t *row[CT_FRAME_MAX];   /* this ball's rows of the table for the frame of A */
   const int16_t *asked[CT_FRAME_MAX]; /* and A's for this ball's frame, at the group's first lane */
-  float reach; /* of the frame of A into this ball */
+  float reach;                        /* of the frame of A into this ball */
   float lift;
   float shrink; /* 1 / (1 + stretch) */
   float eta;

@@ -8,15 +8,15 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Places of points along a Hilbert curve, after J. Skilling, Programming the Hilbert curve (2004): the
- * coordinates of a grid cell are turned, in place and bit plane by bit plane, into the curve's index in
- * "transposed" form, whose bits are then interleaved. Keys are sorted by radix; cells of several points
- * keep them by row.
+/* Places of points along a Hilbert curve, after J. Skilling, Programming the Hilbert curve (2004):
+ * the coordinates of a grid cell are turned, in place and bit plane by bit plane, into the curve's
+ * index in "transposed" form, whose bits are then interleaved. Keys are sorted by radix; cells of
+ * several points keep them by row.
  *
- * The grid has cubic cells over the bounding box of the embedded points. Its fineness adapts: 16 bits more
- * than log2(n) and two more a column, so that a cell holds several points only where they crowd 10^5
- * times denser than on average; a key has at most 63 bits. Beyond MOST columns that would leave fewer than
- * four bits a column, so only the widest take part. */
+ * The grid has cubic cells over the bounding box of the embedded points. Its fineness adapts: 16
+ * bits more than log2(n) and two more a column, so that a cell holds several points only where they
+ * crowd 10^5 times denser than on average; a key has at most 63 bits. Beyond MOST columns that
+ * would leave fewer than four bits a column, so only the widest take part. */
 
 enum { MOST = 16, KEY_BITS = 63, COLUMN_BITS = 31, DIGIT_BITS = 11, DIGITS = 1 << DIGIT_BITS };
 enum { CHUNK = 1024 }; /* points whose keys are computed in one go */
@@ -29,8 +29,8 @@ typedef struct {
   int bits;
 } grid;
 
-static ct_status find_extents(const ct_points *points, const ct_metric *metric, int dim, double *low,
-                              double *high, double *embedded, const ct_run *run) {
+static ct_status find_extents(const ct_points *points, const ct_metric *metric, int dim,
+                              double *low, double *high, double *embedded, const ct_run *run) {
   ct_pace pace = ct_pace_start(run);
   for (int i = 0; i < points->n; i++) {
     ct_metric_embed(metric, points, i, embedded);
@@ -44,7 +44,8 @@ static ct_status find_extents(const ct_points *points, const ct_metric *metric, 
   return CT_OK;
 }
 
-/* Whether column c is among the widest: fewer than MOST columns are wider, or as wide and earlier. */
+/* Whether column c is among the widest: fewer than MOST columns are wider, or as wide and
+ * earlier. */
 static int takes_part(const double *low, const double *high, int dim, int c) {
   int before = 0;
   double width = high[c] - low[c];
@@ -80,8 +81,9 @@ static uint32_t cell_of(double t, int bits) {
   return at >= cells ? (uint32_t)(cells - 1) : (uint32_t)at;
 }
 
-/* Skilling's transformation: x[0 .. n-1] of so many bits each, from axes to the transposed index. His branch,
- * invert the low bits of x[0] or exchange them with x[c]'s, is a coin toss and therefore done by masks. */
+/* Skilling's transformation: x[0 .. n-1] of so many bits each, from axes to the transposed index.
+ * His branch, invert the low bits of x[0] or exchange them with x[c]'s, is a coin toss and
+ * therefore done by masks. */
 static void axes_to_transpose(uint32_t *x, int n, int bits) {
   uint32_t flip = 0;
   for (int b = bits - 1; b > 0; b--) {

@@ -1,9 +1,9 @@
 #ifndef CT_INLINE_H
 #define CT_INLINE_H
 
-/* For bodies that are written once and compiled for several constants: a call must become a copy, or
- * the constant argument would be a variable again. And for functions that only prefetch: GCC finds
- * that they have no effect, and drops calls of them. */
+/* For bodies that are written once and compiled for several constants: a call must become a copy,
+ * or the constant argument would be a variable again. And for functions that only prefetch: GCC
+ * finds that they have no effect, and drops calls of them. */
 #if defined(__GNUC__) || defined(__clang__)
 #define CT_INLINE static inline __attribute__((always_inline))
 #else

@@ -1,24 +1,25 @@
 /* The k-d order.
  *
- * A range of points is cut on the widest side of its bounding box, and both parts again, until parts
- * have at most 32 points, the leaves. A cut stands at a multiple of 32, and the left part gets the
- * largest power of two of leaves that leaves something to the right: so all leaves but the last are
- * full, and eight consecutive leaves from a multiple of eight on are a cell too, as the groups of
- * boxes above them want it.
+ * A range of points is cut on the widest side of its bounding box, and both parts again, until
+ * parts have at most 32 points, the leaves. A cut stands at a multiple of 32, and the left part
+ * gets the largest power of two of leaves that leaves something to the right: so all leaves but the
+ * last are full, and eight consecutive leaves from a multiple of eight on are a cell too, as the
+ * groups of boxes above them want it.
  *
  * Points are compared by (coordinate, row): all are different, so the two sides of a cut are
  * well-defined sets, whichever way they are found and by however many threads; rows ascend within a
- * leaf. So the order is a function of the points alone, equal points stand in row order, and no number
- * of equal points makes a cut degenerate.
+ * leaf. So the order is a function of the points alone, equal points stand in row order, and no
+ * number of equal points makes a cut degenerate.
  *
  * A cut is a selection after Floyd and Rivest (Algorithm 489, CACM 18, 1975): the wanted element is
  * first selected in a sample around its expected place, and is then so good a pivot that one pass
- * shrinks the range to a few per cent. What moves are records of the coordinates and the row, so that
- * every pass reads memory in order. On which side of the pivot a record belongs is a coin toss, so a pass
- * over short records does without a branch: that takes a third off the whole in two dimensions.
+ * shrinks the range to a few per cent. What moves are records of the coordinates and the row, so
+ * that every pass reads memory in order. On which side of the pivot a record belongs is a coin
+ * toss, so a pass over short records does without a branch: that takes a third off the whole in two
+ * dimensions.
  *
- * Large ranges are cut level by level, the ranges of a level in parallel. Small ones, which fit a core's
- * second cache and are several to a thread, are then finished by one thread each. */
+ * Large ranges are cut level by level, the ranges of a level in parallel. Small ones, which fit a
+ * core's second cache and are several to a thread, are then finished by one thread each. */
 
 #include "canonical.h"
 
@@ -30,13 +31,14 @@
 #include "inline.h"
 #include "rounds.h"
 
-/* What a small range may hold, powers of two: so many that it fits a cache, so few that every thread
- * gets RANGES_A_THREAD of them, but enough to be worth handing out. */
+/* What a small range may hold, powers of two: so many that it fits a cache, so few that every
+ * thread gets RANGES_A_THREAD of them, but enough to be worth handing out. */
 #define LARGEST_SMALL_RANGE 32768
 #define SMALLEST_SMALL_RANGE 1024
 #define RANGES_A_THREAD 8
 
-/* Below this size a sample does not pay and the pivot is a median of three: Floyd and Rivest's 600. */
+/* Below this size a sample does not pay and the pivot is a median of three: Floyd and Rivest's
+ * 600. */
 #define SAMPLED_RANGE 600
 
 /* Cuts of a small range that wait for their turn: one a level, 2^15 / 32 leaves. */
@@ -81,11 +83,12 @@ static range part_around(range r, ptrdiff_t place, ptrdiff_t nth) {
   return nth > place ? (range){place + 1, r.to} : (range){nth, nth};
 }
 
-/* Partitions range r by the record at place pivot, after Lomuto: every record changes places with the
- * first of the larger ones, and only how far these have moved depends on its side. Returns the part that
- * holds place nth, an empty one when the pivot stands there. dim is a constant wherever this is
- * inlined. */
-CT_INLINE range partition_short(double *at, range r, ptrdiff_t pivot, ptrdiff_t nth, int c, int dim) {
+/* Partitions range r by the record at place pivot, after Lomuto: every record changes places with
+ * the first of the larger ones, and only how far these have moved depends on its side. Returns the
+ * part that holds place nth, an empty one when the pivot stands there. dim is a constant wherever
+ * this is inlined. */
+CT_INLINE range partition_short(double *at, range r, ptrdiff_t pivot, ptrdiff_t nth, int c,
+                                int dim) {
   ptrdiff_t stride = dim + 1;
   double *first = at + r.from * stride, *larger = first + stride, *end = at + r.to * stride;
   swap_records(first, at + pivot * stride, dim);
@@ -196,8 +199,8 @@ typedef struct {
   int *order;
 } task;
 
-/* Cuts a small range down to leaves. The left part goes first: its leaves are a power of two, so the
- * right parts that wait get smaller by half each. */
+/* Cuts a small range down to leaves. The left part goes first: its leaves are a power of two, so
+ * the right parts that wait get smaller by half each. */
 static void finish_range(void *self, int item, int thread) {
   const task *t = self;
   range waiting[WAITING_RANGES];
@@ -228,8 +231,8 @@ static void cut_level(const task *t, int count, const ct_run *run) {
   }
 }
 
-/* Cuts level by level until all ranges are small; returns their number, or -1 when stopped. share: of
- * the work that a level is. */
+/* Cuts level by level until all ranges are small; returns their number, or -1 when stopped. share:
+ * of the work that a level is. */
 static int cut_large_ranges(const task *t, ptrdiff_t n, double share, const ct_run *run) {
   int count = 1, largest = n > t->small;
   t->ranges[0] = (range){0, n};
@@ -265,8 +268,8 @@ static void fill_records(const task *t, const ct_points *points, const ct_metric
   }
 }
 
-ct_status ct_kd_order_rows(const ct_points *points, const ct_metric *metric, const int *rows, int count,
-                           int *order, const ct_run *run) {
+ct_status ct_kd_order_rows(const ct_points *points, const ct_metric *metric, const int *rows,
+                           int count, int *order, const ct_run *run) {
   task t = {.all = {NULL, ct_metric_dim(metric, points->dim)}, .order = order};
   if (metric->kind == CT_FUNCTION) return CT_ERR_DOMAIN;
   if (count == 0) return CT_OK;

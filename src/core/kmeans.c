@@ -8,15 +8,17 @@
 #include <math.h>
 #include <string.h>
 
-/* D. Arthur, S. Vassilvitskii (2007), k-means++: the advantages of careful seeding, SODA; S. Lloyd (1982).
+/* D. Arthur, S. Vassilvitskii (2007), k-means++: the advantages of careful seeding, SODA; S. Lloyd
+ * (1982).
  *
- * Points are dealt to threads in runs of RUN. A run's distances are its own business; whatever is added
- * up over points (the total of squared distances, the sums of clusters) is added in row order, so that
- * threads change nothing. */
+ * Points are dealt to threads in runs of RUN. A run's distances are its own business; whatever is
+ * added up over points (the total of squared distances, the sums of clusters) is added in row
+ * order, so that threads change nothing. */
 
 enum { RUN = 2048 };
 
-/* With fewer coordinates than this a centre is seen sooner by one thread than two threads are woken. */
+/* With fewer coordinates than this a centre is seen sooner by one thread than two threads are
+ * woken. */
 #define WORTH_THREADS 100000
 
 typedef struct {
@@ -68,7 +70,8 @@ static void see_all(void *task, int run, int thread) {
   }
 }
 
-/* The point at which the running total of squared distances passes share of all of it; -1 when all are 0. */
+/* The point at which the running total of squared distances passes share of all of it; -1 when all
+ * are 0. */
 static int draw(const kmeans *k, int runs, double share) {
   double total = 0, sum = 0;
   int run = 0, last = -1;

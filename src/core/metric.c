@@ -129,7 +129,8 @@ static double limit_of_column(const ct_metric *metric, int c, int dim) {
   }
 }
 
-/* The first of n values, divided, beyond the limit; n where there is none. NAN is within no limit. */
+/* The first of n values, divided, beyond the limit; n where there is none. NAN is within no
+ * limit. */
 static int first_beyond(const double *value, int n, double divisor, double limit) {
   int beyond = 0, i = 0;
   if (divisor == 1)

@@ -21,11 +21,10 @@
 
 /* A table of correlations: of each ball the rows of some centres. */
 typedef struct {
-  size_t *block; /* balls + 1: where each ball's rows begin, ld entries each */
-  uint16_t
-      *place; /* balls * balls: at b * balls + c, 1 + the number of centre c's row among those of */
-              /* ball b, 0: it has none; NULL: all have all rows, in their order */
-  size_t entries; /* the last of block */
+  size_t *block;   /* balls + 1: where each ball's rows begin, ld entries each */
+  uint16_t *place; /* balls * balls: at b * balls + c, 1 + the number of centre c's row among */
+                   /* those of ball b, 0: it has none; NULL: all have all rows, in their order */
+  size_t entries;  /* the last of block */
   int16_t *cell;
 } ct_table;
 

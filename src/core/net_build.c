@@ -123,8 +123,7 @@ ct_status ct_net_build(ct_net *net, const ct_residual *index, const ct_residual 
   if (radius > 0)
     CT_TRY(
         ct_net_cover(net, index, radius, most, ENOUGH, &covered, done, share * 0.49, stats, run));
-  else
-    CT_TRY(cover(net, index, kept, most, &covered, done, share * 0.49, stats, run));
+  else CT_TRY(cover(net, index, kept, most, &covered, done, share * 0.49, stats, run));
   if (covered < ENOUGH || net->count < 2 * CT_FRAME_MAX) return CT_OK;
   net->sound = 1;
   CT_TRY(ct_net_frames(net, frame_size > 8 ? 16 : 8, done + share * 0.5, share * 0.24, stats, run));

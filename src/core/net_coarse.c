@@ -19,9 +19,9 @@
  * short. For pairs between, which only searches with low bounds meet, the products are made when
  * they are met (two_frame_measure.c): which rows there are is a matter of speed.
  *
- * Reaches, norms and noise are those of two_frame.c, for the coarse frames. cross is summed in doubles
- * from floats of the centres' correlations: each off by its rounding, 6e-8, and noise, lifted by
- * both frames. Roundings of the sum of tops itself, of floats, are below 1e-6 of it. */
+ * Reaches, norms and noise are those of two_frame.c, for the coarse frames. cross is summed in
+ * doubles from floats of the centres' correlations: each off by its rounding, 6e-8, and noise,
+ * lifted by both frames. Roundings of the sum of tops itself, of floats, are below 1e-6 of it. */
 
 #include "net.h"
 
@@ -149,7 +149,8 @@ static double cross_of(const ct_net *net, int a, int b) {
       double sum = 0;
       for (int k = 0; k <= i; k++)
         sum += A[i * t + k] *
-               (double)gram_row(net, net->coarse.frame[at + (size_t)k])[net->coarse.frame[bt + (size_t)l]];
+               (double)gram_row(
+                   net, net->coarse.frame[at + (size_t)k])[net->coarse.frame[bt + (size_t)l]];
       AG[i][l] = sum;
     }
   for (int i = 0; i < t; i++)
@@ -220,8 +221,8 @@ static ct_status coarse_rows(ct_net *view, const ct_run *run) {
   return CT_OK;
 }
 
-/* The balls from first on whose rows there is room for: moves their blocks to the front, and returns
- * the ball behind them. */
+/* The balls from first on whose rows there is room for: moves their blocks to the front, and
+ * returns the ball behind them. */
 static int next_balls(ct_net *view, int first) {
   ct_table *table = &view->members.table;
   size_t from = table->block[first], end = from;
@@ -242,8 +243,8 @@ static ct_status outline_balls(outline_task *task, ct_table_work *work, double d
     double now = done + share * task->first / view->count;
     last = next_balls(view, task->first);
     if (members->start[task->first] < members->start[last])
-      CT_TRY(ct_table_fill(work, members, members->start[task->first], members->start[last], NULL, 0,
-                           now, 0, stats, run));
+      CT_TRY(ct_table_fill(work, members, members->start[task->first], members->start[last], NULL,
+                           0, now, 0, stats, run));
     CT_TRY(ct_rounds_run(outline_ball, task, last - task->first, 16, now, 0, run));
   }
   return CT_OK;
@@ -318,13 +319,14 @@ static void open_ball(void *data, int a, int thread) {
   if (ct_members_width(task->asking, a) == 0) return;
   ct_coarse_tops(net, task->asking, a, top);
   for (size_t b = 0; b < balls; b++)
-    for (int k = 0; k < t && top[b] >= task->level; k++) place[net->frame[b * (size_t)t + (size_t)k]] = 1;
+    for (int k = 0; k < t && top[b] >= task->level; k++)
+      place[net->frame[b * (size_t)t + (size_t)k]] = 1;
   for (size_t c = 0; c < balls; c++)
     if (place[c]) place[c] = (uint16_t)++rows;
 }
 
-ct_status ct_table_open(const ct_net *net, ct_members *asking, double most, int *fits,
-                        double done, const ct_run *run) {
+ct_status ct_table_open(const ct_net *net, ct_members *asking, double most, int *fits, double done,
+                        const ct_run *run) {
   open_task task = {net, asking, (float)(1 - LEVEL * net->radius * net->radius), NULL};
   size_t balls = (size_t)net->count;
   *fits = (double)asking->lanes * (double)balls <= most;

@@ -85,7 +85,7 @@ static void find_near(ct_net *net, int b) {
 }
 
 void ct_frame_correlate(const ct_net *net, const ct_residual *points, int i, const int *centre,
-                      double *rho, double *work) {
+                        double *rho, double *work) {
   ct_pairs_list(&net->pairs, points, i, net->index, centre, net->frame_size, rho, work);
   for (int k = 0; k < net->frame_size; k++)
     rho[k] *= points->scale[i] * net->index->scale[centre[k]];

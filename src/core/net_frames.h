@@ -12,7 +12,8 @@
 /* Positions of the centres of ball b's frame. */
 void ct_frame_centres(const ct_net *net, int b, int *centre);
 
-/* Correlations of point i with the centres of a frame, in doubles. work: ct_pairs_work() of them. */
+/* Correlations of point i with the centres of a frame, in doubles. work: ct_pairs_work() of
+ * them. */
 void ct_frame_correlate(const ct_net *net, const ct_residual *points, int i, const int *centre,
                         double *rho, double *work);
 

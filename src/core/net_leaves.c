@@ -78,10 +78,8 @@ static ct_status build_boxes(ct_net_leaves *leaves, const ct_run *run) {
     CT_NEW(leaves->box[level], &run->arena, (size_t)count * (size_t)(2 * dim));
     for (int node = 0; node < count; node++) {
       float *box = leaves->box[level] + (size_t)node * (size_t)(2 * dim);
-      if (level == 0)
-        box_of_leaf(leaves, node, box);
-      else
-        box_of_children(leaves, level, node, box);
+      if (level == 0) box_of_leaf(leaves, node, box);
+      else box_of_children(leaves, level, node, box);
     }
     if (count == 1) break;
     count = (count + FAN - 1) / FAN;

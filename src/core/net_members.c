@@ -156,7 +156,8 @@ static void ball_coordinates(void *task, int b, int thread) {
     double doubt = noise + (double)members->alpha_sum[at] * net->frame_noise[b];
     double own = own_norm(net, members->points, x);
     double left = unexplained(own, &here, rho, G, t), give = doubt * doubt;
-    if (left < -give || own > CT_LARGEST_SQUARE + noise * noise || !(give < 1e6)) f->unsound[thread]++;
+    if (left < -give || own > CT_LARGEST_SQUARE + noise * noise || !(give < 1e6))
+      f->unsound[thread]++;
     members->noise[at] = (float)(noise * CT_FLOAT_UP);
     members->residual[at] = (float)((sqrt((left > 0 ? left : 0) + give) +
                                      2 * CT_FLOAT_ROUND * (double)members->alpha_sum[at]) *

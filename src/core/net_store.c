@@ -100,8 +100,10 @@ int ct_net_of_numbers(ct_net *net, const double numbers[CT_NET_NUMBERS], const c
   return 1;
 }
 
-#define ARRAY(field, count) \
-  (ct_net_array) { #field, (void **)&net->field, (size_t)(count) * sizeof *net->field }
+#define ARRAY(field, count)                                            \
+  (ct_net_array) {                                                     \
+#field, (void **)&net->field, (size_t)(count) * sizeof *net->field \
+  }
 
 void ct_net_arrays(ct_net *net, ct_net_array arrays[CT_NET_ARRAYS]) {
   size_t balls = (size_t)net->count, frame = (size_t)net->frame_size, lanes = net->members.lanes;
@@ -192,9 +194,9 @@ static int floats_in_range(const ct_net *net) {
   size_t balls = (size_t)net->count, frame = (size_t)net->frame_size;
   int wild = 0;
   for (int i = 0; i < net->index->n; i++) wild |= !is_bound(net->norm[i]);
-  return !wild && all_numbers(m->alpha, frame * m->lanes) &&
-         all_numbers(m->residual, m->lanes) && all_numbers(m->w_norm, m->lanes) &&
-         all_numbers(m->alpha_sum, m->lanes) && all_numbers(m->noise, m->lanes) &&
+  return !wild && all_numbers(m->alpha, frame * m->lanes) && all_numbers(m->residual, m->lanes) &&
+         all_numbers(m->w_norm, m->lanes) && all_numbers(m->alpha_sum, m->lanes) &&
+         all_numbers(m->noise, m->lanes) &&
          all_numbers(net->gram, balls * (size_t)net->gram_step) &&
          all_numbers(net->whiten, balls * frame * frame) && all_numbers(net->lift, balls) &&
          all_numbers(net->stretch, balls) && all_numbers(net->eta, balls) &&

@@ -3,8 +3,8 @@
 
 #include "net.h"
 
-/* A net with its table as a handful of numbers and of arrays, so that an index can hold it, a file can
- * keep it, and a later call can search by it. */
+/* A net with its table as a handful of numbers and of arrays, so that an index can hold it, a file
+ * can keep it, and a later call can search by it. */
 
 #define CT_NET_NUMBERS 17
 #define CT_NET_ARRAYS 39
@@ -19,8 +19,8 @@ typedef struct {
 /* The numbers that say how large a net's arrays are, and its bounds that are not arrays. */
 void ct_net_numbers(const ct_net *net, double numbers[CT_NET_NUMBERS]);
 
-/* A net of these numbers, whose arrays are still to be set through ct_net_arrays(). 0 when they cannot be
- * those of a net of so many points. */
+/* A net of these numbers, whose arrays are still to be set through ct_net_arrays(). 0 when they
+ * cannot be those of a net of so many points. */
 int ct_net_of_numbers(ct_net *net, const double numbers[CT_NET_NUMBERS], const ct_residual *index,
                       const ct_run *run);
 

@@ -73,10 +73,8 @@ static void put_rows(const ct_table_work *task, int b, int i, int lanes, const i
     int place = ct_table_place(table, task->net->count, b, centre[u]);
     if (!place) continue;
     int16_t *row = cell + (size_t)(place - 1) * width;
-    if (lanes == 1)
-      *row = *steps; /* as new points mostly are: no call */
-    else
-      memcpy(row, steps, (size_t)lanes * sizeof *steps);
+    if (lanes == 1) *row = *steps; /* as new points mostly are: no call */
+    else memcpy(row, steps, (size_t)lanes * sizeof *steps);
   }
 }
 
@@ -220,8 +218,7 @@ ct_status ct_table_lay_out(ct_members *members, int balls, const ct_run *run) {
   table->block[0] = 0;
   for (int b = 0; b < balls; b++) {
     size_t rows = table->place ? 0 : (size_t)balls;
-    for (int c = 0; table->place && c < balls; c++)
-      rows += ct_table_place(table, balls, b, c) > 0;
+    for (int c = 0; table->place && c < balls; c++) rows += ct_table_place(table, balls, b, c) > 0;
     table->block[b + 1] = table->block[b] + rows * (size_t)ct_members_width(members, b);
   }
   table->entries = table->block[balls];

@@ -30,9 +30,9 @@
  *
  *   noise_x = scale_x sqrt(unit^2 (s + |a_x|_1)^2 + delta |a'_x|_2^2).
  *
- * Where |a|_1 is s the product loses a factor of two only. Small weights are those of small p, where
- * noise matters most, so s is between the smallest |a|_1 and their geometric mean (with either alone,
- * searches scored up to a fifth more, or gave up).
+ * Where |a|_1 is s the product loses a factor of two only. Small weights are those of small p,
+ * where noise matters most, so s is between the smallest |a|_1 and their geometric mean (with
+ * either alone, searches scored up to a fifth more, or gave up).
  *
  * The weights, three ways:
  *

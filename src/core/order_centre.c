@@ -4,8 +4,8 @@
 
 #include <math.h>
 
-/* Coordinates are summed at 2^-31 of their size: no sum of n of them overflows, and whole numbers are
- * summed exactly, so that the centre of a grid is as near to one side as to the other. */
+/* Coordinates are summed at 2^-31 of their size: no sum of n of them overflows, and whole numbers
+ * are summed exactly, so that the centre of a grid is as near to one side as to the other. */
 #define SHRINK 4.656612873077393e-10
 
 /* A mean of unit vectors shorter than this is what rounding left of points on all sides. */

@@ -121,23 +121,12 @@ static void tile(const ct_pair_rows *rows, const ct_panel *panel, int rank, int 
     for (int i = 0; i < CT_TILE_ROWS; i += CT_GROUP)
       product(rows->V + i, panel->V + l, rank, c + i * CT_PANEL + l);
   switch (kind) {
-    case CT_COV_EXPONENTIAL:
-      finish(rows, panel, dim, CT_COV_EXPONENTIAL, variance, c);
-      return;
-    case CT_COV_GAUSSIAN:
-      finish(rows, panel, dim, CT_COV_GAUSSIAN, variance, c);
-      return;
-    case CT_COV_MATERN_32:
-      finish(rows, panel, dim, CT_COV_MATERN_32, variance, c);
-      return;
-    case CT_COV_MATERN_52:
-      finish(rows, panel, dim, CT_COV_MATERN_52, variance, c);
-      return;
-    case CT_COV_MATERN_72:
-      finish(rows, panel, dim, CT_COV_MATERN_72, variance, c);
-      return;
-    default:
-      break;
+    case CT_COV_EXPONENTIAL: finish(rows, panel, dim, CT_COV_EXPONENTIAL, variance, c); return;
+    case CT_COV_GAUSSIAN: finish(rows, panel, dim, CT_COV_GAUSSIAN, variance, c); return;
+    case CT_COV_MATERN_32: finish(rows, panel, dim, CT_COV_MATERN_32, variance, c); return;
+    case CT_COV_MATERN_52: finish(rows, panel, dim, CT_COV_MATERN_52, variance, c); return;
+    case CT_COV_MATERN_72: finish(rows, panel, dim, CT_COV_MATERN_72, variance, c); return;
+    default: break;
   }
   for (int i = 0; i < CT_TILE_ROWS; i++)
     for (int l = 0; l < CT_PANEL; l += CT_WIDTH)
@@ -242,7 +231,8 @@ static void subtract(double *c, const float *sum, double variance) {
   for (int i = 0; i < CT_TILE_ROWS; i++)
     for (int l = 0; l < CT_PANEL; l += CT_WIDTH) {
       vec *value = (vec *)(c + i * CT_PANEL + l);
-      *value -= variance * __builtin_convertvector(*(const half_fvec *)(sum + i * CT_WIDE + l), vec);
+      *value -=
+          variance * __builtin_convertvector(*(const half_fvec *)(sum + i * CT_WIDE + l), vec);
     }
 }
 

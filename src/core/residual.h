@@ -34,15 +34,15 @@ typedef struct {
   const ct_covariance *covariance;
   const ct_factor *factor; /* that made V; NULL when V is the user's own */
   int n;
-  int dim;              /* embedded coordinates */
-  int rank;             /* inducing points, columns of V; may be 0 */
-  int stride;           /* doubles from one row of V to the next: ct_residual_stride(rank) */
-  const double *x;      /* n * dim: embedded coordinates, a point after the other */
-  const double *V;      /* n * stride; quickest when aligned to 64 bytes */
-  const double *p;      /* n: residual variances, >= 0 */
-  const double *scale;  /* n: 1 / sqrt(p), or 0 for explained points */
-  const int *row;       /* n: row of each position, a permutation of 0 .. n-1 */
-  const int *position;  /* n: its inverse */
+  int dim;             /* embedded coordinates */
+  int rank;            /* inducing points, columns of V; may be 0 */
+  int stride;          /* doubles from one row of V to the next: ct_residual_stride(rank) */
+  const double *x;     /* n * dim: embedded coordinates, a point after the other */
+  const double *V;     /* n * stride; quickest when aligned to 64 bytes */
+  const double *p;     /* n: residual variances, >= 0 */
+  const double *scale; /* n: 1 / sqrt(p), or 0 for explained points */
+  const int *row;      /* n: row of each position, a permutation of 0 .. n-1 */
+  const int *position; /* n: its inverse */
 } ct_residual;
 
 /* stride of a rank: the next multiple of CT_V_LANES, or one more. */
@@ -54,9 +54,9 @@ int ct_residual_scale(const ct_covariance *covariance, const double *p, int n, d
 /* ---- factor ---- */
 
 /* The Cholesky factor of K_uu of m inducing points (embedded, row-major u: m * dim), and the jitter
- * it needed. L: m * m, row-major, zeros above the diagonal; the same bits for every simd.
- * jitter < 0: none first, then mean(diag) times 1e-10, 1e-9 .. 1e-6; >= 0: exactly that much
- * (absolute, added to the diagonal). A pivot counts as positive above its rounding error, m eps times the
+ * it needed. L: m * m, row-major, zeros above the diagonal; the same bits for every simd. jitter <
+ * 0: none first, then mean(diag) times 1e-10, 1e-9 .. 1e-6; >= 0: exactly that much (absolute,
+ * added to the diagonal). A pivot counts as positive above its rounding error, m eps times the
  * diagonal. CT_ERR_FACTOR when exhausted: then pair[] holds the two closest inducing points. */
 ct_status ct_factor_cholesky(const ct_covariance *covariance, const double *u, int m, int dim,
                              double jitter, double *L, double *jitter_used, int pair[2],
@@ -73,8 +73,8 @@ ct_status ct_factor_apply(const ct_covariance *covariance, const double *L, cons
 ct_status ct_factor_least(const ct_covariance *covariance, const ct_factor *known, int m,
                           double *least, const ct_run *run);
 
-/* Kriging weights a = L'^-1 V_i of n rows of V: sum[i] = |a|_1 and root[i] = |a|_2 as computed. Takes
- * as long as V did. */
+/* Kriging weights a = L'^-1 V_i of n rows of V: sum[i] = |a|_1 and root[i] = |a|_2 as computed.
+ * Takes as long as V did. */
 ct_status ct_factor_weights(const ct_covariance *covariance, const ct_factor *known, int m,
                             const double *V, int n, double *sum, double *root, const ct_run *run);
 
@@ -92,15 +92,15 @@ void ct_residual_t(const ct_residual *A, int a, const ct_residual *B, const int 
 /* ---- rounding ----
  *
  * u = 2^-53, m = rank, N >= |V_i| |V_j|. A sum of m products in doubles, in any order, with or
- * without FMA, is off by at most m u / (1 - m u) times the sum of their absolute values, which is at
- * most N (Cauchy-Schwarz). k is off by e = ct_covariance_error() times the variance, and the
- * difference rounds once, by u (variance + N). So a computed c is within
- * variance (e + u) + N (m + 1) u of c_ij.
+ * without FMA, is off by at most m u / (1 - m u) times the sum of their absolute values, which is
+ * at most N (Cauchy-Schwarz). k is off by e = ct_covariance_error() times the variance, and the
+ * difference rounds once, by u (variance + N). So a computed c is within variance (e + u) + N (m +
+ * 1) u of c_ij.
  *
  * The canonical sum has eight lanes of m/8 terms: m/8 + 3 roundings of each product. For points of
- * equal coordinates its k is exact, and t is set to 0 when that changes it by no more than the bound
- * above says of *any* computation, here and in p. This adds (m/8 + 4) u N, and makes the bound that
- * ct_residual_product_error() returns: variance (e + 2 u) + N (9m/8 + 8) u.
+ * equal coordinates its k is exact, and t is set to 0 when that changes it by no more than the
+ * bound above says of *any* computation, here and in p. This adds (m/8 + 4) u N, and makes the
+ * bound that ct_residual_product_error() returns: variance (e + 2 u) + N (9m/8 + 8) u.
  *
  * scale_i = 1 / sqrt(p_i) has two roundings, scale_i scale_j and its product with c one each: 6 u
  * relative to |rho| <= 1 (clamping contracts), and 1 - |rho| one. So t is off by the error of c

@@ -16,7 +16,7 @@ typedef struct {
   const ct_points *points;
   const ct_metric *metric;
   const int *order;
-  const ct_queries *near; /* the queries in input space */
+  const ct_queries *near;        /* the queries in input space */
   int *rows, *limit, *candidate; /* candidate: width a query */
   double *x;
 } source;
@@ -72,9 +72,15 @@ ct_status ct_residual_local(const ct_residual *index, const ct_residual_queries 
   if (k < 1 || width < 1) return CT_ERR_DOMAIN;
   int count = queries->count, size = at_once > 0 ? at_once : part_size(count, width);
   source s = {.points = points, .metric = metric, .order = order, .near = near};
-  ct_rank_job job = {.index = index, .queries = queries, .width = width, .in_order = 1,
-                     .step = (size_t)width, .next = 1, .k = k,
-                     .id = id, .dist = dist};
+  ct_rank_job job = {.index = index,
+                     .queries = queries,
+                     .width = width,
+                     .in_order = 1,
+                     .step = (size_t)width,
+                     .next = 1,
+                     .k = k,
+                     .id = id,
+                     .dist = dist};
   const int *sorted;
   CT_TRY(ct_sort_queries(index, queries, &sorted, run));
   CT_TRY(new_source(&s, size, width, run));

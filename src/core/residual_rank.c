@@ -46,9 +46,9 @@ typedef struct {
 
 typedef struct {
   const ct_rank_job *job;
-  int size;        /* queries of a group */
+  int size; /* queries of a group */
   ct_simd simd;
-  group *group;    /* one a thread */
+  group *group; /* one a thread */
   ct_kernels kernels;
 } ranking;
 
@@ -240,10 +240,16 @@ ct_status ct_residual_rank(const ct_residual *index, const ct_residual_queries *
                            ct_stats *stats, const ct_run *run) {
   if (k < 1 || width < 1) return CT_ERR_DOMAIN;
   double start = run->now();
-  ct_rank_job job = {.index = index, .queries = queries, .count = queries->count,
-                     .candidate = candidate, .width = width, .step = 1,
-                     .next = (size_t)queries->count, .k = k,
-                     .id = id, .dist = dist};
+  ct_rank_job job = {.index = index,
+                     .queries = queries,
+                     .count = queries->count,
+                     .candidate = candidate,
+                     .width = width,
+                     .step = 1,
+                     .next = (size_t)queries->count,
+                     .k = k,
+                     .id = id,
+                     .dist = dist};
   CT_TRY(ct_sort_queries(index, queries, &job.query, run));
   CT_TRY(ct_rank_queries(&job, 0, 1, stats, run));
   stats->queries += queries->count;

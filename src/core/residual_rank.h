@@ -25,8 +25,8 @@ ct_status ct_rank_queries(const ct_rank_job *job, double done, double share, ct_
                           const ct_run *run);
 
 /* The position in the index, or among the new points, of query q. */
-static inline int ct_query_position(const ct_residual *index,
-                                    const ct_residual_queries *queries, int q) {
+static inline int ct_query_position(const ct_residual *index, const ct_residual_queries *queries,
+                                    int q) {
   if (queries->points) return q;
   return index->position[queries->rows ? queries->rows[q] : q];
 }

@@ -186,10 +186,8 @@ static void meet_candidates(block *b, const scan *s, int from, int to) {
     int coming = i + CT_TILE_ROWS < to ? i + CT_TILE_ROWS : i;
     int count = candidates_at(b, i, to, position);
     candidates_at(b, coming, to, next);
-    if (b->blurred)
-      score_rows(b, s, position, count);
-    else
-      ct_scan_block_meet(&b->pairs, &s->scan, position, count, next, offer, b);
+    if (b->blurred) score_rows(b, s, position, count);
+    else ct_scan_block_meet(&b->pairs, &s->scan, position, count, next, offer, b);
     b->blurred |= is_blurred(b);
   }
 }

@@ -192,10 +192,8 @@ ct_status ct_residual_knn(const ct_residual *index, const ct_residual_queries *q
   if (queries->count < 1) return CT_OK;
   CT_TRY(start_states(&s, run));
   int tries = keeps || ct_plan_worth_a_net(plan, index, queries, k);
-  if (keeps)
-    CT_TRY(search_by_kept(&s, used, stats, run));
-  else if (tries)
-    CT_TRY(search_by_net(&s, used, stats, run));
+  if (keeps) CT_TRY(search_by_kept(&s, used, stats, run));
+  else if (tries) CT_TRY(search_by_net(&s, used, stats, run));
   double since = run->now();
   CT_TRY(scan_rest(&s, tries ? 0.9 : 0, stats, run));
   stats->seconds[CT_PHASE_SEARCH] += lap(&since, run);

@@ -258,10 +258,8 @@ static void take_all(void *task, int q, int thread) {
   asker a = asker_of(w, q);
   for (int row = 0; row < a.limit; row++) {
     if (row == a.row && !w->queries->self) continue;
-    if (w->count)
-      a.found++;
-    else
-      wait_for_score(w, all->b + thread, &a, w->index->position[row]);
+    if (w->count) a.found++;
+    else wait_for_score(w, all->b + thread, &a, w->index->position[row]);
   }
   score_waiting(w, all->b + thread, &a);
   finish_query(w, &a);
@@ -285,10 +283,8 @@ static ct_status search_everything(within *w, ct_stats *stats, const ct_run *run
 static ct_status search(within *w, ct_stats *stats, const ct_run *run) {
   double start = run->now();
   w->least = 1 - w->radius * w->radius - MARGIN;
-  if (w->least > 0)
-    CT_TRY(search_pairs(w, stats, run));
-  else
-    CT_TRY(search_everything(w, stats, run));
+  if (w->least > 0) CT_TRY(search_pairs(w, stats, run));
+  else CT_TRY(search_everything(w, stats, run));
   stats->seconds[CT_PHASE_SEARCH] += run->now() - start;
   return CT_OK;
 }

@@ -18,7 +18,8 @@ static int thread_number(void) {
 #endif
 }
 
-static void do_round(ct_round_item work, void *task, int from, int to, int chunk, const ct_run *run) {
+static void do_round(ct_round_item work, void *task, int from, int to, int chunk,
+                     const ct_run *run) {
   (void)run, (void)chunk;
 #pragma omp parallel for num_threads(run->threads) schedule(dynamic, chunk) if (to - from > 1)
   for (int item = from; item < to; item++) work(task, item, thread_number());
@@ -38,8 +39,8 @@ static int share_of(int items, int chunk, int threads) {
   return fair < 1 ? 1 : fair < chunk ? fair : chunk;
 }
 
-ct_status ct_rounds_run(ct_round_item work, void *task, int count, int chunk, double done, double share,
-                        const ct_run *run) {
+ct_status ct_rounds_run(ct_round_item work, void *task, int count, int chunk, double done,
+                        double share, const ct_run *run) {
   double smallest = run->threads, size = smallest; /* items may be dear: begin with one a thread */
   for (int from = 0; from < count;) {
     double start = run->now();

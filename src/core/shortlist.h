@@ -13,8 +13,9 @@
  * distance 1, and need no list (ct_shortlist_write fills up with them by row). */
 #define CT_RHO_NULL 0x1p-54
 
-/* Distances that differ by less than the rounding of the root count as equal: bounds must not separate
- * them. So a candidate whose t is known has 1 - t and this much less, and more, for bounds. */
+/* Distances that differ by less than the rounding of the root count as equal: bounds must not
+ * separate them. So a candidate whose t is known has 1 - t and this much less, and more, for
+ * bounds. */
 #define CT_T_ROUNDING 1e-15
 
 typedef struct {
@@ -52,9 +53,9 @@ typedef struct {
   double evaluations; /* counted, without twins */
   int *position;
   double *t;
-  double *value; /* and room for CT_FAN more, as in */
-  double *dist;  /* the distances of a list, and */
-  int *row;      /* its rows, */
+  double *value;       /* and room for CT_FAN more, as in */
+  double *dist;        /* the distances of a list, and */
+  int *row;            /* its rows, */
   double *sorted_dist; /* and the same sorted: CT_RANKED */
   int *sorted_row;
   double *work; /* of ct_residual_t() */
@@ -90,8 +91,8 @@ void ct_shortlist_score_unbounded(ct_shortlist *list, const ct_asker *asker, ct_
 void ct_shortlist_write(ct_shortlist *list, const ct_asker *asker, int self, ct_scorer *scorer,
                         int *id, double *dist, size_t step);
 
-/* The k-th largest of count values (1 <= k <= count), or one of masses that are all but equal to it and
- * no larger. The values come back negated, and there is room for CT_FAN more. */
+/* The k-th largest of count values (1 <= k <= count), or one of masses that are all but equal to it
+ * and no larger. The values come back negated, and there is room for CT_FAN more. */
 double ct_kth_largest(const ct_kernels *kernels, double *value, int count, int k);
 
 #endif

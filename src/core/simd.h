@@ -14,8 +14,8 @@ ct_simd ct_simd_best(void);
 
 const char *ct_simd_name(ct_simd simd);
 
-/* Whether this build contains the x86 variants: GCC or clang on x86-64. On Windows GCC keeps
- * 256- and 512-bit spills on a stack aligned to 16 bytes and crashes, so they are left out there. */
+/* Whether this build contains the x86 variants: GCC or clang on x86-64. On Windows GCC keeps 256-
+ * and 512-bit spills on a stack aligned to 16 bytes and crashes, so they are left out there. */
 #if (defined(__GNUC__) || defined(__clang__)) && defined(__x86_64__) && !defined(_WIN32)
 #define CT_SIMD_X86 1
 #else

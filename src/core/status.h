@@ -1,7 +1,8 @@
 #ifndef CT_STATUS_H
 #define CT_STATUS_H
 
-/* What every core function that can fail returns. Anything but CT_OK leaves the outputs undefined. */
+/* What every core function that can fail returns. Anything but CT_OK leaves the outputs
+ * undefined. */
 typedef enum {
   CT_OK = 0,
   CT_ERR_MEMORY,      /* the caller's arena returned NULL */
@@ -15,10 +16,10 @@ typedef enum {
 /* A sentence without a full stop; never NULL. */
 const char *ct_status_message(ct_status status);
 
-#define CT_TRY(call)                                                                              \
-  do {                                                                                            \
-    ct_status ct_try_ = (call);                                                                   \
-    if (ct_try_ != CT_OK) return ct_try_;                                                         \
+#define CT_TRY(call)                      \
+  do {                                    \
+    ct_status ct_try_ = (call);           \
+    if (ct_try_ != CT_OK) return ct_try_; \
   } while (0)
 
 #endif

@@ -15,14 +15,17 @@
  *               all its descendants', so the rows < i are a tree again for every i; duplicates
  *               come first among their siblings, by row
  *   levels      level[pos] < level[q]; CT_LEVEL_DUPLICATE for points at distance 0 of their parent
- *   covering    parent_distance[pos] = d(pos, q) <= 2^(level[pos] + 1), and <= 2^level[q] below the root
- *   separation  parent_distance[pos] > 2^level[pos]; d(a, b) > 2^level[a] for siblings with level[a] <= level[b],
- *               unless level[a] < level[b] and a's row is the earlier (it may not be the child of a later one)
+ *   covering    parent_distance[pos] = d(pos, q) <= 2^(level[pos] + 1), and <= 2^level[q] below
+ *               the root
+ *   separation  parent_distance[pos] > 2^level[pos]; d(a, b) > 2^level[a] for siblings with
+ *               level[a] <= level[b], unless level[a] < level[b] and a's row is the earlier (it
+ *               may not be the child of a later one)
  *   radius      radius[pos] = the largest distance to a descendant, 0 for a leaf
  *
- * A level l reaches 2^l. Bounded distances (distances.h) draw levels finer towards 1: there it reaches 2^l / (1 + 2^l), and
- * stands for 2^l above. In a correlation metric most points are nearly at 1 from each other; powers of two would have
- * the thousands of balls of radius 1/2 hang from the root side by side, where .97, .94, .89, .8, .67 collect them first. */
+ * A level l reaches 2^l. Bounded distances (distances.h) draw levels finer towards 1: there it
+ * reaches 2^l / (1 + 2^l), and stands for 2^l above. In a correlation metric most points are nearly
+ * at 1 from each other; powers of two would have the thousands of balls of radius 1/2 hang from the
+ * root side by side, where .97, .94, .89, .8, .67 collect them first. */
 typedef struct {
   int n;
   int *point;

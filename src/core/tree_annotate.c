@@ -3,9 +3,10 @@
 #include "ct.h"
 #include "tree_support.h"
 
-/* Radii and parent distances of an existing topology under other distances: every node is compared with
- * all its descendants, n times the mean depth distances. The subtrees of nodes overlap, but each node
- * writes only its own radius and its children's parent distances, so nodes are dealt over the threads. */
+/* Radii and parent distances of an existing topology under other distances: every node is compared
+ * with all its descendants, n times the mean depth distances. The subtrees of nodes overlap, but
+ * each node writes only its own radius and its children's parent distances, so nodes are dealt over
+ * the threads. */
 
 enum { CHUNK = 1024 };
 

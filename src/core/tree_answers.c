@@ -3,8 +3,8 @@
 #include <limits.h>
 #include <math.h>
 
-/* One heap serves both: what sorts last stands on top, so it is given up first, and taking the top off
- * again and again sorts in place. */
+/* One heap serves both: what sorts last stands on top, so it is given up first, and taking the top
+ * off again and again sorts in place. */
 
 static int before(double distance, int row, const ct_answers *a, int i) {
   return distance < a->distance[i] || (distance == a->distance[i] && row < a->row[i]);
@@ -66,7 +66,8 @@ void ct_answers_add(ct_answers *answers, double distance, int row) {
 
 void ct_answers_sort(ct_answers *a) {
   if (a->capacity == 0)
-    for (int i = a->count / 2 - 1; i >= 0; i--) sift_down(a, i, a->count, a->distance[i], a->row[i]);
+    for (int i = a->count / 2 - 1; i >= 0; i--)
+      sift_down(a, i, a->count, a->distance[i], a->row[i]);
   for (int last = a->count - 1; last > 0; last--) {
     double distance = a->distance[last];
     int row = a->row[last];

@@ -1,15 +1,15 @@
 #ifndef CT_TREE_ANSWERS_H
 #define CT_TREE_ANSWERS_H
 
-/* The answers to one query while the tree is walked. Arrays belong to the caller.
- * Nearest: the capacity nearest so far, a heap with the last by (distance, row) on top; the bound tightens
- * once it is full. Within: everything up to a fixed bound; row NULL only counts. */
+/* The answers to one query while the tree is walked. Arrays belong to the caller. Nearest: the
+ * capacity nearest so far, a heap with the last by (distance, row) on top; the bound tightens once
+ * it is full. Within: everything up to a fixed bound; row NULL only counts. */
 typedef struct {
   int *row;
   double *distance;
   int count;
-  int capacity;  /* of the nearest; 0: within */
-  double bound;  /* what is farther, or as far with a row above bound_row, is no answer */
+  int capacity; /* of the nearest; 0: within */
+  double bound; /* what is farther, or as far with a row above bound_row, is no answer */
   int bound_row;
 } ct_answers;
 

@@ -5,9 +5,9 @@
 #include "tree_search.h"
 #include "tree_support.h"
 
-/* Batches of queries over the cover tree. Every query is answered on its own, so nothing depends on which thread
- * answers it, or when. Distances that must stay on the calling thread are asked for outside any parallel
- * region, because they may never return. */
+/* Batches of queries over the cover tree. Every query is answered on its own, so nothing depends on
+ * which thread answers it, or when. Distances that must stay on the calling thread are asked for
+ * outside any parallel region, because they may never return. */
 
 /* Scratch of one thread. */
 typedef struct {
@@ -22,7 +22,7 @@ typedef struct {
   const ct_tree *tree;
   const ct_distances *distances;
   const ct_queries *queries;
-  int k;                /* nearest; 0: within radius */
+  int k; /* nearest; 0: within radius */
   double radius;
   int *count;           /* within, first call: how many */
   const size_t *offset; /* within, second call: where they go */
@@ -31,7 +31,8 @@ typedef struct {
   worker *workers;
 } task;
 
-/* When all indexed points ask, they ask in tree order: one after the other visits the same nodes. */
+/* When all indexed points ask, they ask in tree order: one after the other visits the same
+ * nodes. */
 static int query_at(const task *t, int i) {
   const ct_queries *queries = t->queries;
   int all = !queries->points && !queries->rows && queries->count == t->tree->n;
@@ -144,21 +145,28 @@ static ct_status perform(task *t, ct_stats *stats, const ct_run *run) {
 
 ct_status ct_tree_knn(const ct_tree *tree, const ct_distances *distances, const ct_queries *queries,
                       int k, int *id, double *dist, ct_stats *stats, const ct_run *run) {
-  task t = {.tree = tree, .distances = distances, .queries = queries, .k = k, .id = id, .dist = dist};
+  task t = {
+      .tree = tree, .distances = distances, .queries = queries, .k = k, .id = id, .dist = dist};
   return k < 1 ? CT_ERR_DOMAIN : perform(&t, stats, run);
 }
 
 ct_status ct_tree_within_count(const ct_tree *tree, const ct_distances *distances,
-                               const ct_queries *queries, double radius, int *count, ct_stats *stats,
-                               const ct_run *run) {
-  task t = {.tree = tree, .distances = distances, .queries = queries, .radius = radius, .count = count};
+                               const ct_queries *queries, double radius, int *count,
+                               ct_stats *stats, const ct_run *run) {
+  task t = {
+      .tree = tree, .distances = distances, .queries = queries, .radius = radius, .count = count};
   return radius >= 0 ? perform(&t, stats, run) : CT_ERR_DOMAIN;
 }
 
-ct_status ct_tree_within(const ct_tree *tree, const ct_distances *distances, const ct_queries *queries,
-                         double radius, const size_t *offset, int *id, double *dist, ct_stats *stats,
-                         const ct_run *run) {
-  task t = {.tree = tree, .distances = distances, .queries = queries, .radius = radius,
-            .offset = offset, .id = id, .dist = dist};
+ct_status ct_tree_within(const ct_tree *tree, const ct_distances *distances,
+                         const ct_queries *queries, double radius, const size_t *offset, int *id,
+                         double *dist, ct_stats *stats, const ct_run *run) {
+  task t = {.tree = tree,
+            .distances = distances,
+            .queries = queries,
+            .radius = radius,
+            .offset = offset,
+            .id = id,
+            .dist = dist};
   return radius >= 0 ? perform(&t, stats, run) : CT_ERR_DOMAIN;
 }

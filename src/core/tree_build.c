@@ -8,37 +8,41 @@
 /* The cover tree, built from the top and in row order.
  *
  * A *set* is a centre at position s - 1 and a run of later rows at positions s .. e - 1, rows
- * ascending, each with its distance to the centre. The root and all other points are the first set. A set
- * is divided at the level l of its largest distance r, 2^l < r <= 2^(l+1):
+ * ascending, each with its distance to the centre. The root and all other points are the first set.
+ * A set is divided at the level l of its largest distance r, 2^l < r <= 2^(l+1):
  *
- *   - The lowest row farther than 2^l from every centre so far becomes a new centre, a child of the set's
- *     centre at level l. Its distances to the later rows of the set are computed, and whoever is strictly
- *     nearer to it than to its centre so far goes over to it. Repeated until all are covered.
+ *   - The lowest row farther than 2^l from every centre so far becomes a new centre, a child of the
+ *     set's centre at level l. Its distances to the later rows of the set are computed, and whoever
+ *     is strictly nearer to it than to its centre so far goes over to it. Repeated until all are
+ *     covered.
  *   - The run is partitioned, rows staying in order: first what the old centre keeps, then the new
- *     centres by rank, each followed by its own. Each part is a set again, with its distances at hand.
+ *     centres by rank, each followed by its own. Each part is a set again, with its distances at
+ *     hand.
  *
  * With r = 0 all that is left are duplicates of the centre: leaves of level CT_LEVEL_DUPLICATE.
  *
- * This gives the invariants of tree.h. Rows: a centre is the lowest of its set. Covering: who stays in a
- * set is within 2^l of its centre. Separation: two centres of one level are more than 2^l apart by
- * construction; and a later, finer sibling b of a was no nearer to a than to their parent, or it would be a's,
- * and is more than 2^(b's level) from the parent. Radius: the largest distance of the set, seen when
- * the set is made. Levels that hold no centre are skipped because l follows from r.
+ * This gives the invariants of tree.h. Rows: a centre is the lowest of its set. Covering: who stays
+ * in a set is within 2^l of its centre. Separation: two centres of one level are more than 2^l
+ * apart by construction; and a later, finer sibling b of a was no nearer to a than to their parent,
+ * or it would be a's, and is more than 2^(b's level) from the parent. Radius: the largest distance
+ * of the set, seen when the set is made. Levels that hold no centre are skipped because l follows
+ * from r.
  *
- * A row is compared with centres of lower rows only, so the tree of the rows < i is the same whatever
- * follows them. The rule is close to the nearest-ancestor cover tree of Izbicki and Shelton, Faster cover
- * trees (2015), applied to whole sets instead of one insertion after the other.
+ * A row is compared with centres of lower rows only, so the tree of the rows < i is the same
+ * whatever follows them. The rule is close to the nearest-ancestor cover tree of Izbicki and
+ * Shelton, Faster cover trees (2015), applied to whole sets instead of one insertion after the
+ * other.
  *
- * Nothing recurses and there is no stack. A set waiting at s is marked by size[s] = -(its length); sets are
- * disjoint runs, and dividing one marks its parts within the same run. So a sweep over the positions
- * that divides what is marked, and steps on where nothing is, finishes the tree, be it a thousand levels
- * deep. Until a point is settled its entries in the tree's own arrays serve as scratch: parent_distance
- * the distance to the set's centre, radius the one to the nearest centre so far, level that
- * centre's number.
+ * Nothing recurses and there is no stack. A set waiting at s is marked by size[s] = -(its length);
+ * sets are disjoint runs, and dividing one marks its parts within the same run. So a sweep over the
+ * positions that divides what is marked, and steps on where nothing is, finishes the tree, be it a
+ * thousand levels deep. Until a point is settled its entries in the tree's own arrays serve as
+ * scratch: parent_distance the distance to the set's centre, radius the one to the nearest centre
+ * so far, level that centre's number.
  *
  * With several threads, long sets are divided one at a time, distances cut over the threads; the
- * short ones that they leave are dealt out, and a thread finishes whole subtrees. Every number is the
- * result of the same operations in both cases, so the tree does not depend on the threads. */
+ * short ones that they leave are dealt out, and a thread finishes whole subtrees. Every number is
+ * the result of the same operations in both cases, so the tree does not depend on the threads. */
 
 enum {
   TEAM_LEAST = 2048,
@@ -147,7 +151,8 @@ static ct_status divide(const ct_tree_builder *b, int start, ct_tree_worker *w) 
     settle_leaves(tree, start, end, level);
     return CT_OK;
   }
-  CT_TRY(ct_tree_choose_centres(b, start, end, ct_level_reach(level, b->distances->bounded), &centres, w));
+  CT_TRY(ct_tree_choose_centres(b, start, end, ct_level_reach(level, b->distances->bounded),
+                                &centres, w));
   kept = place_parts(b, start, end, centres);
   move_rows(b, start, end);
   settle_centres(b, start, kept, centres, level);
@@ -165,8 +170,9 @@ static ct_status sweep(const ct_tree_builder *b, int from, int to, ct_tree_worke
   return CT_OK;
 }
 
-/* Rows worth a parallel region: 100 us of distances, by the clock. A region costs 5 to 20 us where processors
- * are free. These distances are not counted, so that counts do not depend on the threads. */
+/* Rows worth a parallel region: 100 us of distances, by the clock. A region costs 5 to 20 us where
+ * processors are free. These distances are not counted, so that counts do not depend on the
+ * threads. */
 static ct_status measure_rows(ct_tree_builder *b, const ct_run *run) {
   double d[CT_CLAIM_CHUNK];
   int count = b->n < CT_CLAIM_CHUNK ? b->n : CT_CLAIM_CHUNK;
@@ -259,15 +265,19 @@ static ct_status sweep_by_team(const ct_tree_builder *b, ct_tree_worker *w, cons
   return CT_OK;
 }
 
-ct_status ct_tree_build(const ct_distances *distances, const int *rank, ct_tree *tree, ct_stats *stats,
-                        const ct_run *run) {
+ct_status ct_tree_build(const ct_distances *distances, const int *rank, ct_tree *tree,
+                        ct_stats *stats, const ct_run *run) {
   double start = run->now();
   ct_pace pace = ct_pace_start(run);
   ct_tree_worker w = {&pace, 0, distances->parallel ? run->threads : 1, 0};
-  ct_tree_builder b = {.distances = distances, .rank = rank, .tree = tree, .n = tree->n,
-             .nearest = tree->radius, .owner = tree->level,
-             .slack = 2 * distances->slack + 4 * DBL_EPSILON,
-             .absolute = 5 * distances->absolute_slack + DBL_MIN};
+  ct_tree_builder b = {.distances = distances,
+                       .rank = rank,
+                       .tree = tree,
+                       .n = tree->n,
+                       .nearest = tree->radius,
+                       .owner = tree->level,
+                       .slack = 2 * distances->slack + 4 * DBL_EPSILON,
+                       .absolute = 5 * distances->absolute_slack + DBL_MIN};
   if (b.n < 1) return CT_ERR_DOMAIN;
   CT_NEW(b.row, &run->arena, b.n);
   CT_NEW(b.distance, &run->arena, b.n);

@@ -7,11 +7,11 @@
 
 /* The invariants of tree.h in executable form.
  *
- * First the shape, by numbers that any arrays may hold: nothing is used as an index before it has been
- * compared with its range. What passes can be walked by a search without reading out of range or for ever.
- * Then, with distances, what the numbers claim. Stored distances were computed by the same routine, but
- * perhaps in another build or on another machine; they must agree to twice the rounding error that the
- * distances admit.
+ * First the shape, by numbers that any arrays may hold: nothing is used as an index before it has
+ * been compared with its range. What passes can be walked by a search without reading out of range
+ * or for ever. Then, with distances, what the numbers claim. Stored distances were computed by the
+ * same routine, but perhaps in another build or on another machine; they must agree to twice the
+ * rounding error that the distances admit.
  *
  * Cost: every node is compared with all its descendants, n times the mean depth distances, and
  * siblings with each other, as many pairs as there are. */
@@ -141,7 +141,9 @@ static int level_broken(check *c, int node) {
   double d = t->parent_distance[node], give = tolerance(c, d);
   int level = t->level[node];
   if (level == CT_LEVEL_DUPLICATE)
-    return d > 2 * c->distances->absolute_slack ? broken(c, node, "duplicates are at distance 0 of their parent") : 0;
+    return d > 2 * c->distances->absolute_slack
+               ? broken(c, node, "duplicates are at distance 0 of their parent")
+               : 0;
   if (d > reach(c, level + 1) + give || d > reach(c, t->level[c->parent[node]]) + give)
     return broken(c, node, "children lie within the reach of their level");
   if (d <= reach(c, level) - give)
@@ -149,8 +151,9 @@ static int level_broken(check *c, int node) {
   return 0;
 }
 
-/* Two siblings must be farther apart than the lower of their levels reaches, unless that one's row is the
- * earlier: it was covered before the other became a centre, and may not be the child of a later row. */
+/* Two siblings must be farther apart than the lower of their levels reaches, unless that one's row
+ * is the earlier: it was covered before the other became a centre, and may not be the child of a
+ * later row. */
 static int sibling_broken(check *c, int a, int b, double d) {
   const ct_tree *t = c->tree;
   int low = t->level[a] < t->level[b] ? a : b, high = low == a ? b : a;

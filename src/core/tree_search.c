@@ -5,48 +5,51 @@
 
 /* Exact search of the cover tree by the triangle inequality.
  *
- * Bounds. Let p be a node whose distance from the query q is known, c a child of it and x c or one of
- * its descendants. In the true metric d
+ * Bounds. Let p be a node whose distance from the query q is known, c a child of it and x c or one
+ * of its descendants. In the true metric d
  *
  *     d(q, x) >= |d(q, p) - d(p, c)| - d(c, x),        d(q, x) >= d(q, c) - d(c, x),
  *
- * and d(c, x) is at most c's radius. What is at hand are computed distances A of q and p, B of p and c, R the radius,
- * C of q and c, each within s d + t of the true ones (slack and absolute_slack of ct_distances), and what must be
- * bounded is the computed distance of q and x, which decides. A true distance d is at most (A + t) / (1 - s), so
- * A and d differ by at most (s A + t) / (1 - s); likewise for B and R. Hence
+ * and d(c, x) is at most c's radius. What is at hand are computed distances A of q and p, B of p
+ * and c, R the radius, C of q and c, each within s d + t of the true ones (slack and absolute_slack
+ * of ct_distances), and what must be bounded is the computed distance of q and x, which decides. A
+ * true distance d is at most (A + t) / (1 - s), so A and d differ by at most (s A + t) / (1 - s);
+ * likewise for B and R. Hence
  *
  *     d(q, x)           >=  |A - B| - R - (s (A + B + R) + 3 t) / (1 - s)
  *     computed(q, x)    >=  (1 - s) d(q, x) - t  >=  |A - B| - R - 2 s (A + B + R) - 4 t,
  *
- * where the last step uses that s (|A - B| - R) <= s (A + B). Evaluating the right side rounds three times, by at most
- * DBL_EPSILON / 2 times A + B + R each. So
+ * where the last step uses that s (|A - B| - R) <= s (A + B). Evaluating the right side rounds
+ * three times, by at most DBL_EPSILON / 2 times A + B + R each. So
  *
  *     |A - B| - R - ((2 s + 4 DBL_EPSILON) (A + B + R) + 5 t + DBL_MIN),
  *
- * as computed, is no larger than the computed distance of any x below c; DBL_MIN covers a product that underflows.
- * The second bound is the first with C for A and B = 0. No distance is negative, so neither is a bound. An overflow
- * of the sum makes the bound 0.
+ * as computed, is no larger than the computed distance of any x below c; DBL_MIN covers a product
+ * that underflows. The second bound is the first with C for A and B = 0. No distance is negative,
+ * so neither is a bound. An overflow of the sum makes the bound 0.
  *
  * A subtree is skipped if its bound exceeds the k-th distance so far; also if it equals it and the
- * subtree's root has a larger row than the k-th answer, because rows grow downwards: every point below sorts after
- * the k-th answer. That matters where bounds are attained exactly, at distance 0: among 10^5 duplicates the k
- * lowest rows are found in a few calls.
+ * subtree's root has a larger row than the k-th answer, because rows grow downwards: every point
+ * below sorts after the k-th answer. That matters where bounds are attained exactly, at distance 0:
+ * among 10^5 duplicates the k lowest rows are found in a few calls.
  *
- * Order. Distances may be slow by the call (a closure of R: about 10 us for the first, 0.1 us for each further), so
- * they are asked for in batches. Nodes whose children wait stand in a heap by their bounds. The nearest ones are
- * popped, and their children that no stored distance excludes are enlisted, until the batch is full or nothing is
- * left; then one call, answers are taken, and nodes that may still hold answers are opened.
+ * Order. Distances may be slow by the call (a closure of R: about 10 us for the first, 0.1 us for
+ * each further), so they are asked for in batches. Nodes whose children wait stand in a heap by
+ * their bounds. The nearest ones are popped, and their children that no stored distance excludes
+ * are enlisted, until the batch is full or nothing is left; then one call, answers are taken, and
+ * nodes that may still hold answers are opened.
  *
- * Wide batches are wasteful until the k-th distance is known about. For an indexed query the tree says where to
- * look: the first call asks for its ancestors and for a window of about 2 k positions around it in preorder; after
- * that what remains is nearly a search with a fixed radius, one call for each level or so. (10^5 uniform
- * points, d = 2, k = 10: 5.7 calls and 128 distances a query; from the root, in batches of 64, 8.6 and 362.) A new
- * query starts from the root in short batches. A child that lies in the window is opened with its known
- * distance; ancestors are opened at once. So no distance is asked for twice, and a search never costs more
- * than n of them, however useless the bounds.
+ * Wide batches are wasteful until the k-th distance is known about. For an indexed query the tree
+ * says where to look: the first call asks for its ancestors and for a window of about 2 k positions
+ * around it in preorder; after that what remains is nearly a search with a fixed radius, one call
+ * for each level or so. (10^5 uniform points, d = 2, k = 10: 5.7 calls and 128 distances a query;
+ * from the root, in batches of 64, 8.6 and 362.) A new query starts from the root in short batches.
+ * A child that lies in the window is opened with its known distance; ancestors are opened at once.
+ * So no distance is asked for twice, and a search never costs more than n of them, however useless
+ * the bounds.
  *
- * Rows >= limit: a subtree whose root is beyond the limit lies beyond it, all of it. Duplicates stand first among
- * their siblings, by row, so the first one beyond ends them all: after[]. */
+ * Rows >= limit: a subtree whose root is beyond the limit lies beyond it, all of it. Duplicates
+ * stand first among their siblings, by row, so the first one beyond ends them all: after[]. */
 
 enum {
   OPEN = 1 << 15, /* nodes kept open: 0.8 MB a thread; beyond that subtrees are compared whole */
@@ -104,7 +107,8 @@ static double bound_by_node(const ct_searcher *s, double distance, int pos) {
 
 /* ---- distances ---- */
 
-static ct_status ask(ct_searcher *s, const ct_question *q, const int *rows, int count, double *out) {
+static ct_status ask(ct_searcher *s, const ct_question *q, const int *rows, int count,
+                     double *out) {
   const ct_distances *d = s->plan->distances;
   if (count == 0) return CT_OK;
   s->evaluations += count;
@@ -113,8 +117,8 @@ static ct_status ask(ct_searcher *s, const ct_question *q, const int *rows, int 
 }
 
 /* Rows are < limit. */
-static void offer(const ct_question *q, ct_answers *answers, const int *rows, const double *distance,
-                  int count) {
+static void offer(const ct_question *q, ct_answers *answers, const int *rows,
+                  const double *distance, int count) {
   for (int i = 0; i < count; i++)
     if (rows[i] != q->without && ct_answers_admit(answers, distance[i], rows[i]))
       ct_answers_add(answers, distance[i], rows[i]);
@@ -135,8 +139,8 @@ static int is_known(const ct_searcher *s, int pos) {
   return (pos >= s->low && pos < s->high) || contains(s->plan->tree, pos, s->at);
 }
 
-/* Compares the query with all descendants of a node, for want of room to keep it open; but for those
- * below a child that is an ancestor of the query and looks after its own. */
+/* Compares the query with all descendants of a node, for want of room to keep it open; but for
+ * those below a child that is an ancestor of the query and looks after its own. */
 static ct_status compare_all(ct_searcher *s, const ct_question *q, int node, ct_answers *answers) {
   const ct_tree *tree = s->plan->tree;
   int row[CT_SEARCH_BATCH], count = 0, end = node + tree->size[node];
@@ -167,8 +171,8 @@ static ct_status open_node(ct_searcher *s, const ct_question *q, int pos, double
   return CT_OK;
 }
 
-/* Asks for the distances of the batch, takes answers, opens what may hold more. What was enlisted at infinity is opened
- * later, from its parent. */
+/* Asks for the distances of the batch, takes answers, opens what may hold more. What was enlisted
+ * at infinity is opened later, from its parent. */
 static ct_status finish_batch(ct_searcher *s, const ct_question *q, ct_answers *answers) {
   CT_TRY(ask(s, q, s->row, s->batch, s->distance));
   offer(q, answers, s->row, s->distance, s->batch);
@@ -179,8 +183,8 @@ static ct_status finish_batch(ct_searcher *s, const ct_question *q, ct_answers *
   return CT_OK;
 }
 
-/* Enlists children of an open node that may hold answers. What finds no room goes back to the heap, which
- * keeps a place for it. */
+/* Enlists children of an open node that may hold answers. What finds no room goes back to the heap,
+ * which keeps a place for it. */
 static ct_status enlist_children(ct_searcher *s, const ct_question *q, ct_open_node open,
                                  ct_answers *answers) {
   const ct_tree *tree = s->plan->tree;
@@ -225,7 +229,8 @@ static ct_status gather(ct_searcher *s, const ct_question *q, int wanted, ct_ans
 
 /* ---- where to begin ---- */
 
-/* Widens the window around the query, to both sides, until it holds so many rows < limit. Returns how many. */
+/* Widens the window around the query, to both sides, until it holds so many rows < limit. Returns
+ * how many. */
 static int find_window(ct_searcher *s, const ct_question *q, int wanted) {
   const ct_tree *tree = s->plan->tree;
   int found = 0;

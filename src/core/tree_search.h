@@ -46,8 +46,8 @@ typedef struct {
   int node[CT_SEARCH_BATCH], row[CT_SEARCH_BATCH];
   double least[CT_SEARCH_BATCH]; /* bound of each node's subtree; INFINITY: not to be opened */
   double distance[CT_SEARCH_BATCH];
-  int at;                        /* position of an indexed query, -1 of a new one */
-  int low, high;                 /* the window: positions low .. high - 1 */
+  int at;                         /* position of an indexed query, -1 of a new one */
+  int low, high;                  /* the window: positions low .. high - 1 */
   double known[CT_SEARCH_WINDOW]; /* distances of its rows < limit */
   double evaluations, nodes;
 } ct_searcher;

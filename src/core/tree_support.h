@@ -11,19 +11,21 @@
 /* Where distances are bounded by 1, levels from here on reach all of them. */
 #define CT_LEVEL_WHOLE 8
 
-/* How far a level reaches (tree.h): 2^level, 0 for levels below all distances, INFINITY for those above; or,
- * bounded, 2^level / (1 + 2^level). Grows with the level. */
+/* How far a level reaches (tree.h): 2^level, 0 for levels below all distances, INFINITY for those
+ * above; or, bounded, 2^level / (1 + 2^level). Grows with the level. */
 static inline double ct_level_reach(int level, int bounded) {
   double power = ldexp(1.0, level);
   if (!bounded) return power;
   return level < CT_LEVEL_WHOLE ? power / (1 + power) : 1;
 }
 
-/* The level l of a distance d > 0: reach(l) < d <= reach(l + 1). Exact, also for subnormal numbers. */
+/* The level l of a distance d > 0: reach(l) < d <= reach(l + 1). Exact, also for subnormal
+ * numbers. */
 static inline int ct_level_of(double d, int bounded) {
   int exponent, level;
   if (bounded && d > ct_level_reach(CT_LEVEL_WHOLE - 1, 1)) return CT_LEVEL_WHOLE - 1;
-  double mantissa = frexp(bounded ? d / (1 - d) : d, &exponent); /* times 2^exponent, 0.5 <= mantissa < 1 */
+  double mantissa =
+      frexp(bounded ? d / (1 - d) : d, &exponent); /* times 2^exponent, 0.5 <= mantissa < 1 */
   level = mantissa == 0.5 ? exponent - 2 : exponent - 1;
   while (bounded && ct_level_reach(level, 1) >= d) level--; /* a step at most, for rounding */
   while (bounded && ct_level_reach(level + 1, 1) < d) level++;

@@ -41,13 +41,13 @@
  *
  *  (a) Measured correlations. There are u_i, features of a covariance, such that any correlation of
  *      the pair engine or of ct_residual_t() is off from <u_i, u_j> by at most noise_i noise_j.
- *      noise.c proves it for V from our own factor: noise is what limits ill-conditioned data, where
- *      p is 1e-6 or less, and it is carried point by point.
+ *      noise.c proves it for V from our own factor: noise is what limits ill-conditioned data,
+ *      where p is 1e-6 or less, and it is carried point by point.
  *
- *  (b) V of the user's own may belong to no process. Then (1) still holds but norms mean nothing. So
- *      every member's |e_x|^2 is computed as |u|^2 - 2 alpha . rho + alpha' G alpha in doubles, and
- *      |u|^2 = (k(0) - |V|^2) / p: if one is below 0, or |u|^2 above 1, by more than noise, or if
- *      noise is infinite, the net counts as unsound and the scan, which assumes nothing, answers
+ *  (b) V of the user's own may belong to no process. Then (1) still holds but norms mean nothing.
+ *      So every member's |e_x|^2 is computed as |u|^2 - 2 alpha . rho + alpha' G alpha in doubles,
+ *      and |u|^2 = (k(0) - |V|^2) / p: if one is below 0, or |u|^2 above 1, by more than noise, or
+ *      if noise is infinite, the net counts as unsound and the scan, which assumes nothing, answers
  *      instead.
  *
  *  (c) Norms. |e_x|^2 from measured rho_ij is off by at most (noise_x + sum |alpha_k|
@@ -77,8 +77,8 @@
  * the k-th canonical |rho|, rounded down. With p of 1e-9 and less all of this may exceed 1: then
  * nothing is rejected, the query collects more candidates than it may, and the scan answers it.
  *
- * Everything else (which centres, which frame, which ball a point is in, which rows the table has, the
- * seeds, the order of visits) affects speed only. */
+ * Everything else (which centres, which frame, which ball a point is in, which rows the table has,
+ * the seeds, the order of visits) affects speed only. */
 
 #include "canonical.h"
 
@@ -89,8 +89,8 @@
 
 #include <string.h>
 
-/* A unit ends with the group that brings it to so many queries, four panels of seeds; where balls have
- * few, and seeds need no panels, with fewer, as there may be no more units than threads. */
+/* A unit ends with the group that brings it to so many queries, four panels of seeds; where balls
+ * have few, and seeds need no panels, with fewer, as there may be no more units than threads. */
 #define UNIT_QUERIES 96
 #define UNIT_OF_FEW 16
 
@@ -178,8 +178,7 @@ static ct_status find_asked(ct_two_frame *search, int *count, const ct_run *run)
     ct_asker asker = ct_asker_of(search->net->index, queries, q);
     if (asker.of->scale[asker.position] <= 0 || search->query_of[asker.position] >= 0)
       search->state[q] = CT_QUERY_ASIDE;
-    else
-      search->query_of[asker.position] = q;
+    else search->query_of[asker.position] = q;
   }
   *count = 0;
   for (int i = 0; i < members->count; i++)

@@ -229,14 +229,14 @@ static void estimate_opened(const ct_two_frame *search, ct_searcher *s, const ct
     int lane = o->lane[i];
     if (s->ask_of[lane] < 0) continue; /* where bounds reach 2, nobody asks */
     if (search->queries->limit)
-      count = rows_below_from(row, o->target.members, count,
-                              s->ask[s->ask_of[lane]].asker.limit);
+      count = rows_below_from(row, o->target.members, count, s->ask[s->ask_of[lane]].asker.limit);
     int passed = search->kernels->sieve(&s->group, o, s->cell, lane, count, s->member);
     take_members(search, s, o, lane, passed);
   }
 }
 
-/* Whether any query of the group may have a candidate in the ball, as far as the ball alone tells. */
+/* Whether any query of the group may have a candidate in the ball, as far as the ball alone
+ * tells. */
 static int may_matter(const ct_two_frame *search, const ct_searcher *s, int from, int b) {
   const float *reach = search->net->reach + (size_t)from * (size_t)search->net->count;
   return !(s->top[b] < s->group.bar_least) && !(reach[b] < s->group.skip_least);

@@ -1,6 +1,7 @@
 /* Pairs of balls for which the table has no rows: the group's queries and the ball's members are
  * measured, a tile at a time, as the seeds are. Only searches with low bounds come here
- * (net_coarse.c): those of early predecessors, whose candidates are the first few members of a ball. */
+ * (net_coarse.c): those of early predecessors, whose candidates are the first few members of a
+ * ball. */
 
 #include "two_frame_work.h"
 

@@ -28,10 +28,8 @@ int ct_rows_below(const int *row, int count, int limit) {
   int low = 0, high = count;
   while (low < high) {
     int middle = low + (high - low) / 2;
-    if (row[middle] < limit)
-      low = middle + 1;
-    else
-      high = middle;
+    if (row[middle] < limit) low = middle + 1;
+    else high = middle;
   }
   return low;
 }
@@ -119,21 +117,21 @@ static ct_candidate bounds_of(const ct_two_frame *search, const ct_searcher *s, 
   double c = s->near_c[(size_t)i * CT_PANEL + (size_t)lane], size = fabs(c);
   double scales = ask->asker.of->scale[ask->asker.position] * search->net->index->scale[x];
   double error = ct_pair_error(&search->net->pairs, c, ask->norm * search->net->norm[x]);
-  ct_candidate candidate = {(size - error) * scales - 2e-15, (size + error) * scales + 2e-15, -1,
-                            x, 0};
+  ct_candidate candidate = {(size - error) * scales - 2e-15, (size + error) * scales + 2e-15, -1, x,
+                            0};
   if (candidate.low > 1 - 2e-15) candidate.low = 1 - 2e-15;
   return candidate;
 }
 
 /* Raises the query's bound to the least that k near points surely reach, and enters those points of
  * its own group's near balls that may reach it: others its group meets again. */
-static void seed_lane(const ct_two_frame *search, ct_searcher *s, ct_ask *ask, int lane, int count) {
+static void seed_lane(const ct_two_frame *search, ct_searcher *s, ct_ask *ask, int lane,
+                      int count) {
   const ct_kernels *kernels = &s->scorer.kernels;
   int candidates = keys_of_lane(s, ask, lane, count), kept = 0;
   double own = ask->asker.of->scale[ask->asker.position], least = 2, kth = 0;
   double error = ct_pair_error_bound(&search->net->pairs, ask->norm * search->net->noise.norm);
-  if (candidates >= search->k)
-    kth = ct_wanted_key(kernels, s->near_key, count, search->k);
+  if (candidates >= search->k) kth = ct_wanted_key(kernels, s->near_key, count, search->k);
   double sieve = kth * (1 - 1e-6) + 2 * error * own * s->largest_scale;
   int near = kernels->keep_keys(s->near_key, s->near_slot, count, sieve < 0 ? sieve : 0);
   for (int i = 0; i < near; i++) {
@@ -189,10 +187,8 @@ static void mark_own(const ct_two_frame *search, ct_searcher *s, const ct_ask_gr
 static void seed_panel(const ct_two_frame *search, ct_searcher *s, int first, const int *group_of,
                        int first_ask, int lanes, const int *wanted) {
   int count = gather_near(search, s, first, group_of, first_ask, lanes, wanted), marked = -1;
-  if (lanes == 1)
-    measure_alone(search, s, s->ask + first_ask, count);
-  else
-    measure_near(search, s, first_ask, lanes, count);
+  if (lanes == 1) measure_alone(search, s, s->ask + first_ask, count);
+  else measure_near(search, s, first_ask, lanes, count);
   describe_near(search, s, count);
   for (int l = 0; l < lanes; l++) {
     int g = group_of[first_ask + l];

@@ -14,12 +14,12 @@
  *
  *  (a) 127.5 steps of the table times s sum |a_k|, the low bytes, and
  *
- *  (b) sum_k d_k T_k, d = alpha - s a. T_k is <u_{A_k}, u_x> but for the table's error and
- *      noise, so this is at most |sum_k d_k u_{A_k}| |u_x| + sum |d_k| (table error + noise_A
- *      noise_x). The first norm is the root of d' G d, G the frame's Gram matrix, whose stored floats
- *      are off by their rounding and noise; it is well below sum |d_k|, as the d_k have either sign.
- *      As a is the nearest, |d_k| <= |alpha_k|, and the second term is one that slack_q and the
- *      query's noise (f) know.
+ *  (b) sum_k d_k T_k, d = alpha - s a. T_k is <u_{A_k}, u_x> but for the table's error and noise,
+ *      so this is at most |sum_k d_k u_{A_k}| |u_x| + sum |d_k| (table error + noise_A noise_x).
+ *      The first norm is the root of d' G d, G the frame's Gram matrix, whose stored floats are off
+ *      by their rounding and noise; it is well below sum |d_k|, as the d_k have either sign. As a
+ *      is the nearest, |d_k| <= |alpha_k|, and the second term is one that slack_q and the query's
+ *      noise (f) know.
  *
  * Both are the query's alone: blur_q. In the same way y_i = s_y b_i + off and w_i = s_w (c_i - 128)
  * + off, each off by half a step, thus
@@ -76,7 +76,8 @@ void ct_group_sieve(const ct_net *net, int ball, ct_group *g, int lane, double a
   double unit = HIGH_BYTE * TABLE_STEP * step;
   g->alpha_step[lane] = (float)unit;
   g->alpha_base[lane] = (float)(-127.5 * unit * whole);
-  g->blur[lane] = (float)((127.5 * TABLE_STEP * step * sizes * 1.001 +
-                           sqrt(left) * ct_largest_feature(net) + alpha_sum * CT_TABLE_ERROR + 1e-6) *
-                          (1 + 1e-6));
+  g->blur[lane] =
+      (float)((127.5 * TABLE_STEP * step * sizes * 1.001 + sqrt(left) * ct_largest_feature(net) +
+               alpha_sum * CT_TABLE_ERROR + 1e-6) *
+              (1 + 1e-6));
 }

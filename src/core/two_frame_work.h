@@ -79,11 +79,11 @@ typedef struct ct_searcher {
   int *near_ball;
   int *near_row;
   double *near_scale;
-  int near_cap;      /* points that one group may add */
+  int near_cap;         /* points that one group may add */
   double largest_scale; /* of them */
-  double *near_c;    /* CT_PANEL for each */
-  double *near_one;  /* c of one query */
-  double *near_key;  /* of one query: -|rho| of its near points, and their numbers */
+  double *near_c;       /* CT_PANEL for each */
+  double *near_one;     /* c of one query */
+  double *near_key;     /* of one query: -|rho| of its near points, and their numbers */
   int *near_slot;
   ct_candidate *near_candidate;
   ct_panel panel;
@@ -97,9 +97,9 @@ typedef struct ct_searcher {
   int packed;
   double *tile;
   ct_opened *opened; /* a few at a time */
-  int *cell;   /* the packed rows of the ball at work */
-  int *member; /* that its sieve lets pass */
-  int *target; /* balls to visit */
+  int *cell;         /* the packed rows of the ball at work */
+  int *member;       /* that its sieve lets pass */
+  int *target;       /* balls to visit */
   double *value;
   double products;
   double nodes;

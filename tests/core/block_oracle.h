@@ -1,8 +1,8 @@
 #ifndef BLOCK_ORACLE_H
 #define BLOCK_ORACLE_H
 
-/* Brute force for the block search: all distances by ct_metric_distance(), sorted by (distance, row);
- * and the data and metrics that tests run over. */
+/* Brute force for the block search: all distances by ct_metric_distance(), sorted by (distance,
+ * row); and the data and metrics that tests run over. */
 
 #include <math.h>
 #include <stdlib.h>
@@ -25,12 +25,13 @@ static inline int by_distance_and_row(const void *a, const void *b) {
 static inline double *embed_all(const ct_points *points, const ct_metric *metric) {
   int dim = ct_metric_dim(metric, points->dim);
   double *x = malloc((size_t)points->n * (size_t)dim * sizeof *x);
-  for (int i = 0; i < points->n; i++) ct_metric_embed(metric, points, i, x + (size_t)i * (size_t)dim);
+  for (int i = 0; i < points->n; i++)
+    ct_metric_embed(metric, points, i, x + (size_t)i * (size_t)dim);
   return x;
 }
 
-/* All candidates of query q, sorted; returns their number. indexed and asked are the embedded points
- * and query points; found has room for points->n. */
+/* All candidates of query q, sorted; returns their number. indexed and asked are the embedded
+ * points and query points; found has room for points->n. */
 static inline int all_neighbors(const ct_points *points, const ct_metric *metric,
                                 const ct_queries *queries, int q, const double *indexed,
                                 const double *asked, neighbor *found) {
@@ -52,8 +53,8 @@ static inline int all_neighbors(const ct_points *points, const ct_metric *metric
 
 enum { TEST_METRICS = 9 };
 
-static const double test_scale[33] = {1, 0.3, 2, 7, 1, 0.5, 3, 1.7, 0.9, 1, 1, 2, 1, 1, 3, 1, 1,
-                                      1, 0.7, 1, 1, 1, 1, 1, 1, 4, 1, 1, 1, 1, 0.4, 1, 1};
+static const double test_scale[33] = {1, 0.3, 2, 7, 1, 0.5, 3, 1.7, 0.9, 1, 1, 2, 1, 1,   3, 1, 1,
+                                      1, 0.7, 1, 1, 1, 1,   1, 1,   4,   1, 1, 1, 1, 0.4, 1, 1};
 
 static inline ct_metric test_metric(int which) {
   ct_metric metric = {CT_EUCLIDEAN, NULL, 0, 0};
@@ -73,8 +74,20 @@ static inline ct_metric test_metric(int which) {
 
 /* ---- data ---- */
 
-enum { UNIFORM, INTEGERS, TENTHS, DUPLICATES, CONSTANT_COLUMN, ONE_PLACE, CAUCHY, OUTLIER, LINE, TINY,
-       VAST, TEST_KINDS };
+enum {
+  UNIFORM,
+  INTEGERS,
+  TENTHS,
+  DUPLICATES,
+  CONSTANT_COLUMN,
+  ONE_PLACE,
+  CAUCHY,
+  OUTLIER,
+  LINE,
+  TINY,
+  VAST,
+  TEST_KINDS
+};
 
 /* Whether the keys of a metric stay finite on such data. */
 static inline int test_fits(int which, int kind) {

@@ -37,23 +37,16 @@ static inline long double test_matern(long double h, long double nu) {
 static inline long double test_correlation(const ct_covariance *k, long double h) {
   long double g = h < 1 ? 1 - h : 0;
   switch (k->kind) {
-    case CT_COV_EXPONENTIAL:
-      return expl(-h);
-    case CT_COV_GAUSSIAN:
-      return expl(-h * h / 2);
-    case CT_COV_MATERN_32:
-      return (1 + sqrtl(3) * h) * expl(-sqrtl(3) * h);
-    case CT_COV_MATERN_52:
-      return (1 + sqrtl(5) * h + 5 * h * h / 3) * expl(-sqrtl(5) * h);
+    case CT_COV_EXPONENTIAL: return expl(-h);
+    case CT_COV_GAUSSIAN: return expl(-h * h / 2);
+    case CT_COV_MATERN_32: return (1 + sqrtl(3) * h) * expl(-sqrtl(3) * h);
+    case CT_COV_MATERN_52: return (1 + sqrtl(5) * h + 5 * h * h / 3) * expl(-sqrtl(5) * h);
     case CT_COV_MATERN_72:
       return (1 + sqrtl(7) * h + 14 * h * h / 5 + 7 * sqrtl(7) * h * h * h / 15) *
              expl(-sqrtl(7) * h);
-    case CT_COV_MATERN:
-      return test_matern(h, k->shape);
-    case CT_COV_POWERED:
-      return h > 0 ? expl(-powl(h, k->shape)) : 1;
-    default:
-      break;
+    case CT_COV_MATERN: return test_matern(h, k->shape);
+    case CT_COV_POWERED: return h > 0 ? expl(-powl(h, k->shape)) : 1;
+    default: break;
   }
   if (k->shape == 0) return g * g;
   if (k->shape == 1) return powl(g, 4) * (4 * h + 1);

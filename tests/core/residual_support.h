@@ -76,8 +76,8 @@ static inline ct_residual test_residual_view(const test_residual *r) {
                        .position = r->position};
 }
 
-/* Positions in the order of rows given by row[]; V and p from rank inducing points u and their factor,
- * which is copied. */
+/* Positions in the order of rows given by row[]; V and p from rank inducing points u and their
+ * factor, which is copied. */
 static inline ct_status test_residual_factor(test_residual *r, const double *u, const double *L,
                                              double jitter, const ct_run *run) {
   ct_stats stats = {0};

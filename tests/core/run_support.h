@@ -12,20 +12,20 @@
 #include "run.h"
 
 typedef struct {
-  void **block;   /* every block handed out */
+  void **block; /* every block handed out */
   int blocks;
   int capacity;
-  int fail_at;    /* the allocation that fails, counted from 0; negative: none */
-  size_t bytes;   /* handed out so far */
-  int polls;      /* times poll was called */
-  int stop_at;    /* the poll that asks to stop, counted from 0; negative: none */
-  double done;    /* what the last poll reported */
-  int backwards;  /* whether a poll reported less than the one before, or left 0..1 */
+  int fail_at;   /* the allocation that fails, counted from 0; negative: none */
+  size_t bytes;  /* handed out so far */
+  int polls;     /* times poll was called */
+  int stop_at;   /* the poll that asks to stop, counted from 0; negative: none */
+  double done;   /* what the last poll reported */
+  int backwards; /* whether a poll reported less than the one before, or left 0..1 */
 } test_host;
 
 /* ct_arena_get() asks for 64 bytes more than it needs and aligns to 64. Memory that starts one byte
- * after a multiple of 64 leaves one byte of that behind the array, so that the address sanitizer sees
- * almost every access past the end; filled with a pattern, so that nobody relies on zeros. */
+ * after a multiple of 64 leaves one byte of that behind the array, so that the address sanitizer
+ * sees almost every access past the end; filled with a pattern, so that nobody relies on zeros. */
 static inline void *test_alloc(void *owner, size_t bytes) {
   test_host *host = owner;
   void *block = NULL;

@@ -7,8 +7,12 @@
 #include "check.h"
 #include "run_support.h"
 
-static int row_of(int q, int j) { return 31 * q + j; }
-static double distance_of(int q, int j) { return q + j / 1024.0; }
+static int row_of(int q, int j) {
+  return 31 * q + j;
+}
+static double distance_of(int q, int j) {
+  return q + j / 1024.0;
+}
 
 static void test_answers(int queries, int k, int threads, int missing) {
   size_t size = (size_t)queries * (size_t)k;

@@ -49,7 +49,8 @@ static void test_memory(setting *s) {
 /* Every poll asks to stop once. */
 static void test_interrupt(setting *s) {
   ct_status status = CT_ERR_INTERRUPTED;
-  for (s->host.stop_at = 0; status == CT_ERR_INTERRUPTED && s->host.stop_at < 1000; s->host.stop_at++)
+  for (s->host.stop_at = 0; status == CT_ERR_INTERRUPTED && s->host.stop_at < 1000;
+       s->host.stop_at++)
     status = knn(s, 1);
   CHECK(status == CT_OK && s->host.stop_at > 3);
   s->host.stop_at = -1;
@@ -66,8 +67,8 @@ static void test_progress_of_rows(setting *s) {
 
 static void test_domain(setting *s) {
   ct_run run = test_run(&s->host, 1, CT_SIMD_BASE);
-  CHECK(ct_block_knn(&s->points, &s->metric, s->order, &s->queries, 0, s->id, s->dist, &s->stats, &run) ==
-        CT_ERR_DOMAIN);
+  CHECK(ct_block_knn(&s->points, &s->metric, s->order, &s->queries, 0, s->id, s->dist, &s->stats,
+                     &run) == CT_ERR_DOMAIN);
   CHECK(within(s, -1) == CT_ERR_DOMAIN);
   CHECK(within(s, NAN) == CT_ERR_DOMAIN);
   s->metric.kind = CT_FUNCTION;
@@ -80,7 +81,8 @@ static void test_domain(setting *s) {
   s->queries.count = count;
 }
 
-/* Counts: every query is counted, far from every pair is computed, and all of them where all are near. */
+/* Counts: every query is counted, far from every pair is computed, and all of them where all are
+ * near. */
 static void test_counts(setting *s) {
   memset(&s->stats, 0, sizeof s->stats);
   CHECK(knn(s, 1) == CT_OK);

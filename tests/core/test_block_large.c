@@ -7,8 +7,9 @@
 
 enum { N = CT_LISTED * CT_FAN * CT_LEAF + 5000, QUERIES = 8, K = 300 };
 
-static int is_right(const ct_points *points, const ct_metric *metric, const ct_queries *queries, int k,
-                    const int *id, const double *dist, const double *indexed, neighbor *found) {
+static int is_right(const ct_points *points, const ct_metric *metric, const ct_queries *queries,
+                    int k, const int *id, const double *dist, const double *indexed,
+                    neighbor *found) {
   int wrong = 0;
   for (int q = 0; q < queries->count; q++) {
     int count = all_neighbors(points, metric, queries, q, indexed, NULL, found);
@@ -41,7 +42,8 @@ int main(void) {
   }
   for (int way = 0; way < 3; way++) {
     queries.limit = way ? limit : NULL;
-    CHECK(ct_block_knn(&points, &euclidean, order, &queries, ks[way], id, dist, &stats, &run) == CT_OK);
+    CHECK(ct_block_knn(&points, &euclidean, order, &queries, ks[way], id, dist, &stats, &run) ==
+          CT_OK);
     CHECK(is_right(&points, &euclidean, &queries, ks[way], id, dist, indexed, found));
     test_host_reset(&host);
   }

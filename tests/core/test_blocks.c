@@ -37,7 +37,9 @@ static void ask(asked *a, int way, const ct_points *points, const ct_metric *met
 }
 
 /* Of many queries every seventh is enough. */
-static int next_query(const ct_queries *queries, int q) { return queries->count > 400 ? q + 7 : q + 1; }
+static int next_query(const ct_queries *queries, int q) {
+  return queries->count > 400 ? q + 7 : q + 1;
+}
 
 /* Rows and distances against brute force, for one result. */
 static int same_as_all(const ct_points *points, const ct_metric *metric, const ct_queries *queries,
@@ -70,7 +72,8 @@ static int same_sets(const int *id, int *set, int queries, int k) {
   int wrong = 0, *row = malloc((size_t)k * sizeof *row);
   for (int q = 0; q < queries; q++) {
     for (int j = 0; j < k; j++) row[j] = id[(size_t)q + (size_t)j * (size_t)queries];
-    for (int j = 1; j < k; j++) wrong += set[(size_t)q * (size_t)k + (size_t)j - 1] < 0 && row[j] >= 0;
+    for (int j = 1; j < k; j++)
+      wrong += set[(size_t)q * (size_t)k + (size_t)j - 1] < 0 && row[j] >= 0;
     qsort(row, (size_t)k, sizeof *row, by_row);
     qsort(set + (size_t)q * (size_t)k, (size_t)k, sizeof *set, by_row);
     wrong += memcmp(row, set + (size_t)q * (size_t)k, (size_t)k * sizeof *row) != 0;
@@ -80,7 +83,8 @@ static int same_sets(const int *id, int *set, int queries, int k) {
 }
 
 static void test_knn(int n, int dim, int kind, int which, int way, int k, int variants) {
-  test_random random = {(uint64_t)(n + 7919 * dim + 104729 * kind + 1299709 * which + 31 * way + k)};
+  test_random random = {
+      (uint64_t)(n + 7919 * dim + 104729 * kind + 1299709 * which + 31 * way + k)};
   ct_metric metric = test_metric(which);
   ct_points points = test_points(n, dim, kind, &random);
   fit_to_metric(&metric, &points, kind);
@@ -100,15 +104,18 @@ static void test_knn(int n, int dim, int kind, int which, int way, int k, int va
     printf("  n %d dim %d kind %d metric %d way %d k %d\n", n, dim, kind, which, way, k);
   for (int v = 1; v < variants; v++) {
     test_host_reset(&host);
-    run = test_run(&host, 1 + v % 3, (ct_simd)(v % 3) <= ct_simd_best() ? (ct_simd)(v % 3) : CT_SIMD_BASE);
-    CHECK(ct_block_knn(&points, &metric, order, &a.queries, k, other_id, other_dist, &stats, &run) ==
-          CT_OK);
+    run = test_run(&host, 1 + v % 3,
+                   (ct_simd)(v % 3) <= ct_simd_best() ? (ct_simd)(v % 3) : CT_SIMD_BASE);
+    CHECK(ct_block_knn(&points, &metric, order, &a.queries, k, other_id, other_dist, &stats,
+                       &run) == CT_OK);
     if (!CHECK(memcmp(id, other_id, size * sizeof *id) == 0 &&
                memcmp(dist, other_dist, size * sizeof *dist) == 0))
-      printf("  n %d dim %d kind %d metric %d way %d k %d variant %d\n", n, dim, kind, which, way, k, v);
+      printf("  n %d dim %d kind %d metric %d way %d k %d variant %d\n", n, dim, kind, which, way,
+             k, v);
     CHECK(ct_block_sets(&points, &metric, order, &a.queries, k, other_id, &stats, &run) == CT_OK);
     if (!CHECK(same_sets(id, other_id, a.queries.count, k)))
-      printf("  set n %d dim %d kind %d metric %d way %d k %d variant %d\n", n, dim, kind, which, way, k, v);
+      printf("  set n %d dim %d kind %d metric %d way %d k %d variant %d\n", n, dim, kind, which,
+             way, k, v);
   }
   free(id), free(other_id), free(dist), free(other_dist), free(order);
   free((double *)points.x), free((double *)a.points.x);
@@ -116,8 +123,9 @@ static void test_knn(int n, int dim, int kind, int which, int way, int k, int va
 }
 
 /* A radius that some distance equals: the one to the median neighbour of some query. */
-static double some_radius(const ct_points *points, const ct_metric *metric, const ct_queries *queries,
-                          neighbor *found, const double *indexed, const double *asked) {
+static double some_radius(const ct_points *points, const ct_metric *metric,
+                          const ct_queries *queries, neighbor *found, const double *indexed,
+                          const double *asked) {
   for (int q = 0; q < queries->count; q++) {
     int count = all_neighbors(points, metric, queries, q, indexed, asked, found);
     if (count > 9) return found[count / 3].distance;
@@ -125,10 +133,10 @@ static double some_radius(const ct_points *points, const ct_metric *metric, cons
   return 0.1;
 }
 
-static int same_as_within(const ct_points *points, const ct_metric *metric, const ct_queries *queries,
-                          double radius, const int *count, const size_t *offset, const int *id,
-                          const double *dist, neighbor *found, const double *indexed,
-                          const double *asked) {
+static int same_as_within(const ct_points *points, const ct_metric *metric,
+                          const ct_queries *queries, double radius, const int *count,
+                          const size_t *offset, const int *id, const double *dist, neighbor *found,
+                          const double *indexed, const double *asked) {
   int wrong = 0;
   for (int q = 0; q < queries->count; q = next_query(queries, q)) {
     int all = all_neighbors(points, metric, queries, q, indexed, asked, found), j = 0;
@@ -162,7 +170,8 @@ static void test_within(int n, int dim, int kind, int which, int way, int varian
   ct_simd simd = (ct_simd)(variant % 3) <= ct_simd_best() ? (ct_simd)(variant % 3) : CT_SIMD_BASE;
   ct_run run = test_run(&host, 1 + variant % 3, simd);
   CHECK(ct_kd_order(&points, &metric, order, &stats, &run) == CT_OK);
-  CHECK(ct_block_within_count(&points, &metric, order, queries, radius, count, &stats, &run) == CT_OK);
+  CHECK(ct_block_within_count(&points, &metric, order, queries, radius, count, &stats, &run) ==
+        CT_OK);
   offset[0] = 0;
   for (int q = 0; q < queries->count; q++) offset[q + 1] = offset[q] + (size_t)count[q];
   size_t size = offset[queries->count];
@@ -170,8 +179,8 @@ static void test_within(int n, int dim, int kind, int which, int way, int varian
   double *dist = malloc(size * sizeof *dist + 1);
   CHECK(ct_block_within(&points, &metric, order, queries, radius, offset, id, dist, &stats, &run) ==
         CT_OK);
-  if (!CHECK(same_as_within(&points, &metric, queries, radius, count, offset, id, dist, found, indexed,
-                            asked_points)))
+  if (!CHECK(same_as_within(&points, &metric, queries, radius, count, offset, id, dist, found,
+                            indexed, asked_points)))
     printf("  within: n %d dim %d kind %d metric %d way %d\n", n, dim, kind, which, way);
   free(order), free(count), free(offset), free(found), free(indexed), free(asked_points);
   free(id), free(dist), free((double *)points.x), free((double *)a.points.x);

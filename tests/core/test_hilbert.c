@@ -28,8 +28,9 @@ static int is_permutation(const int *rank, int n) {
   return good;
 }
 
-/* All cells of a cube of the given side, in shuffled rows, with constant columns among them. The range is that of
- * side cells, so that a grid of any power of two cells has its lines between them. */
+/* All cells of a cube of the given side, in shuffled rows, with constant columns among them. The
+ * range is that of side cells, so that a grid of any power of two cells has its lines between
+ * them. */
 static void test_grid(int side, int dim, int constant) {
   int n = 1, columns = dim + constant;
   for (int c = 0; c < dim; c++) n *= side;
@@ -80,10 +81,12 @@ static void test_line(void) {
   CHECK(rank[1] == 0 && rank[3] == 5);
   double y[] = {3, -1, 0.5, 4, 0, 0.25};
   ranks_of(y, 6, 1, (ct_metric){.kind = CT_EUCLIDEAN}, 1, rank);
-  CHECK(rank[1] == 0 && rank[4] == 1 && rank[5] == 2 && rank[2] == 3 && rank[0] == 4 && rank[3] == 5);
+  CHECK(rank[1] == 0 && rank[4] == 1 && rank[5] == 2 && rank[2] == 3 && rank[0] == 4 &&
+        rank[3] == 5);
 }
 
-/* Values at the ends of the doubles, as a user's metric may take; more columns than a key has bits. */
+/* Values at the ends of the doubles, as a user's metric may take; more columns than a key has
+ * bits. */
 static void test_extremes(void) {
   static const double value[] = {DBL_MAX, -DBL_MAX, 5e-324, -5e-324, 0, 1, DBL_MIN};
   enum { N = 300, COLUMNS = 40 };
@@ -93,7 +96,8 @@ static void test_extremes(void) {
   for (int scale = 0; scale < 3; scale++)
     for (int dim = 1; dim <= COLUMNS; dim += 3) {
       for (int i = 0; i < N * dim; i++)
-        x[i] = scale == 2 ? test_uniform(&random) : value[test_below(&random, 7)] * (scale ? 1 : 1e-310);
+        x[i] = scale == 2 ? test_uniform(&random)
+                          : value[test_below(&random, 7)] * (scale ? 1 : 1e-310);
       ranks_of(x, N, dim, (ct_metric){.kind = CT_FUNCTION}, 1, rank);
       CHECK(is_permutation(rank, N));
       ranks_of(x, N, dim, (ct_metric){.kind = CT_FUNCTION}, 3, again);

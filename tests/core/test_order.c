@@ -61,7 +61,9 @@ static ordering ordering_new(int n) {
   return o;
 }
 
-static void ordering_free(ordering *o) { free(o->order), free(o->distance); }
+static void ordering_free(ordering *o) {
+  free(o->order), free(o->distance);
+}
 
 static void greedy(const ct_points *points, const ct_metric *metric, int first, ordering *o) {
   int n = points->n, dim = ct_metric_dim(metric, points->dim), next = first;
@@ -100,7 +102,8 @@ static void test_points(const ct_points *points, const ct_metric *metric, int fi
   test_host_start(&host);
   ct_run run = test_run(&host, 1, CT_SIMD_BASE);
   greedy(points, metric, first, &want);
-  CHECK(ct_order_maxmin(points, metric, first, points->n, got.order, got.distance, &stats, &run) == CT_OK);
+  CHECK(ct_order_maxmin(points, metric, first, points->n, got.order, got.distance, &stats, &run) ==
+        CT_OK);
   if (!CHECK(same(&want, &got, points->n)))
     printf("  metric %d, p = %g, data %d, n = %d, dim = %d, first = %d\n", (int)metric->kind,
            metric->power, kind, points->n, points->dim, first);
@@ -123,8 +126,7 @@ static void test_all_metrics(int n, int dim, int kind, test_random *random) {
   static const double scale[] = {0.3, 7, 1, 0.01, 2, 3};
   static const double power[] = {1, 1.3, 1.7, 2, 3, 6, 40};
   static const ct_metric_kind plain[] = {CT_EUCLIDEAN, CT_MANHATTAN, CT_MAXIMUM, CT_ANGULAR};
-  for (int m = 0; m < 4; m++)
-    test_metric((ct_metric){plain[m], NULL, 0, 0}, n, dim, kind, random);
+  for (int m = 0; m < 4; m++) test_metric((ct_metric){plain[m], NULL, 0, 0}, n, dim, kind, random);
   test_metric((ct_metric){CT_EUCLIDEAN, scale, 0, 0}, n, dim, kind, random);
   for (int p = 0; p < 7; p++)
     test_metric((ct_metric){CT_MINKOWSKI, NULL, power[p], 0}, n, dim, kind, random);

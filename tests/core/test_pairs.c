@@ -11,29 +11,16 @@ static const ct_covariance_kind kinds[] = {CT_COV_EXPONENTIAL, CT_COV_GAUSSIAN, 
 static long double exact_covariance(const ct_covariance *covariance, long double sq) {
   long double h = sqrtl(sq), s, k = 0;
   switch (covariance->kind) {
-    case CT_COV_EXPONENTIAL:
-      k = expl(-h);
-      break;
-    case CT_COV_GAUSSIAN:
-      k = expl(-sq / 2);
-      break;
-    case CT_COV_MATERN_32:
-      s = sqrtl(3) * h, k = (1 + s) * expl(-s);
-      break;
-    case CT_COV_MATERN_52:
-      s = sqrtl(5) * h, k = (1 + s + s * s / 3) * expl(-s);
-      break;
+    case CT_COV_EXPONENTIAL: k = expl(-h); break;
+    case CT_COV_GAUSSIAN: k = expl(-sq / 2); break;
+    case CT_COV_MATERN_32: s = sqrtl(3) * h, k = (1 + s) * expl(-s); break;
+    case CT_COV_MATERN_52: s = sqrtl(5) * h, k = (1 + s + s * s / 3) * expl(-s); break;
     case CT_COV_MATERN_72:
       s = sqrtl(7) * h, k = (1 + s + 2 * s * s / 5 + s * s * s / 15) * expl(-s);
       break;
-    case CT_COV_POWERED:
-      k = expl(-powl(h, covariance->shape));
-      break;
-    case CT_COV_WENDLAND:
-      k = h < 1 ? powl(1 - h, 4) * (4 * h + 1) : 0;
-      break;
-    default:
-      break;
+    case CT_COV_POWERED: k = expl(-powl(h, covariance->shape)); break;
+    case CT_COV_WENDLAND: k = h < 1 ? powl(1 - h, 4) * (4 * h + 1) : 0; break;
+    default: break;
   }
   return covariance->variance * k;
 }

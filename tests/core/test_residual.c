@@ -100,12 +100,9 @@ static void check_bits(const ct_residual *r, double *t, int *b) {
     for (int j = 0; j < n; j++) {
       ct_residual_t(r, j, r, &i, 1, &back, work, ct_simd_best());
       CHECK(memcmp(&back, t + j, sizeof back) == 0);
-      if (i == j)
-        CHECK(t[j] == 0);
-      else if (r->scale[i] == 0 || r->scale[j] == 0)
-        CHECK(t[j] == 1);
-      else if (same_point(r, i, j))
-        CHECK(t[j] == 0);
+      if (i == j) CHECK(t[j] == 0);
+      else if (r->scale[i] == 0 || r->scale[j] == 0) CHECK(t[j] == 1);
+      else if (same_point(r, i, j)) CHECK(t[j] == 0);
     }
   }
   free(other);
@@ -118,10 +115,8 @@ static void check_other_orders(const ct_residual *r, int i, int j) {
   double backwards = 0, even = 0, odd = 0, sq = 0, k, work[1];
   for (int t = r->rank - 1; t >= 0; t--) backwards += v[t] * w[t];
   for (int t = 0; t < r->rank; t++)
-    if (t % 2)
-      odd = fma(v[t], w[t], odd);
-    else
-      even = fma(v[t], w[t], even);
+    if (t % 2) odd = fma(v[t], w[t], odd);
+    else even = fma(v[t], w[t], even);
   for (int c = r->dim - 1; c >= 0; c--) {
     double step = r->x[j * r->dim + c] - r->x[i * r->dim + c];
     sq = fma(step, step, sq);

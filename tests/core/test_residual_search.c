@@ -4,7 +4,16 @@
 #include "kd_order.h"
 #include "residual_support.h"
 
-typedef enum { NORMAL, GRID, SOME_DUPLICATES, FEW_PLACES, SHORT_RANGE, LONG_RANGE, CRUMBS, LAYOUTS } layout;
+typedef enum {
+  NORMAL,
+  GRID,
+  SOME_DUPLICATES,
+  FEW_PLACES,
+  SHORT_RANGE,
+  LONG_RANGE,
+  CRUMBS,
+  LAYOUTS
+} layout;
 
 typedef struct {
   ct_covariance_kind kind;
@@ -16,16 +25,11 @@ static double coordinate(layout points, test_random *random) {
   double sum = -6;
   for (int i = 0; i < 12; i++) sum += test_uniform(random);
   switch (points) {
-    case GRID:
-      return 0.25 * test_below(random, 7);
-    case SHORT_RANGE:
-      return 60 * sum;
-    case LONG_RANGE:
-      return 1e-3 * sum;
-    case CRUMBS:
-      return 0.5 * test_below(random, 2) + 1e-7 * sum;
-    default:
-      return sum;
+    case GRID: return 0.25 * test_below(random, 7);
+    case SHORT_RANGE: return 60 * sum;
+    case LONG_RANGE: return 1e-3 * sum;
+    case CRUMBS: return 0.5 * test_below(random, 2) + 1e-7 * sum;
+    default: return sum;
   }
 }
 
@@ -98,10 +102,8 @@ static void fill_queries(ct_residual_queries *queries, const mode *m, const test
   memset(queries, 0, sizeof *queries);
   queries->self = m->self;
   queries->count = m->new_points ? fresh->n : m->subset ? index->n / 3 + 1 : index->n;
-  if (m->new_points)
-    queries->points = &fresh->residual;
-  else if (m->subset)
-    queries->rows = rows;
+  if (m->new_points) queries->points = &fresh->residual;
+  else if (m->subset) queries->rows = rows;
   if (m->predecessors) queries->limit = limit;
   for (int q = 0; q < queries->count; q++) {
     rows[q] = m->subset ? test_below(random, index->n) : q;
@@ -189,7 +191,8 @@ static void random_case(int number, test_random *random) {
 
 /* ---- far balls ---- */
 
-/* Pairs of balls whose tops were compared, those that a search may reject, and those without rows. */
+/* Pairs of balls whose tops were compared, those that a search may reject, and those without
+ * rows. */
 static double compared, rejected, closed;
 
 static double largest_rho(const ct_net *net, int a, int b, double *t) {
@@ -236,8 +239,9 @@ static void far_balls(test_random *random) {
     test_host host;
     test_host_start(&host);
     ct_run run = test_run(&host, 2, ct_simd_best());
-    test_case c = {kinds[i % 7], i % 2 ? NORMAL : SOME_DUPLICATES, 400 + 100 * (i % 5), 1 + i / 7 % 2,
-                   10 + 3 * i, 5};
+    test_case c = {kinds[i % 7],        i % 2 ? NORMAL : SOME_DUPLICATES,
+                   400 + 100 * (i % 5), 1 + i / 7 % 2,
+                   10 + 3 * i,          5};
     test_residual index, fresh;
     ct_residual_plan plan;
     ct_net net;

@@ -97,8 +97,8 @@ static void describe_members(scene *s) {
     }
 }
 
-/* The parts of the margin apart: any alpha; whole steps, of which bytes lose nothing; and nearly half
- * steps, of which they lose all but the first. */
+/* The parts of the margin apart: any alpha; whole steps, of which bytes lose nothing; and nearly
+ * half steps, of which they lose all but the first. */
 typedef enum { ANY, WHOLE_STEPS, HALF_STEPS, KINDS } alpha_kind;
 
 static double coefficient(alpha_kind kind, int k, test_random *random) {
@@ -134,8 +134,7 @@ static void describe_queries(scene *s, ct_group *g, alpha_kind kind, test_random
     }
 }
 
-static void make_scene(scene *s, ct_group *g, int t, alpha_kind kind,
-                       test_random *random) {
+static void make_scene(scene *s, ct_group *g, int t, alpha_kind kind, test_random *random) {
   feature here, there;
   memset(s, 0, sizeof *s);
   memset(g, 0, sizeof *g);

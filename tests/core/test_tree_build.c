@@ -1,5 +1,5 @@
-/* The cover tree against the definition of its invariants, by brute force; the same arrays for every
- * thread count; cost and depth on data that are hard on trees. */
+/* The cover tree against the definition of its invariants, by brute force; the same arrays for
+ * every thread count; cost and depth on data that are hard on trees. */
 
 #include "tree_cases.h"
 #include "tree_support.h"
@@ -66,7 +66,8 @@ static void check_tree(const ct_distances *distances, const int *rank, int n, in
   for (int threads = 1; threads <= 3; threads++) {
     ct_run run = test_run(&host, threads, CT_SIMD_BASE);
     ct_stats stats = {0};
-    if (defined && threads > 1 && n % 3 != threads - 1) continue; /* regions take longer than small trees */
+    if (defined && threads > 1 && n % 3 != threads - 1)
+      continue; /* regions take longer than small trees */
     ct_tree *built = threads == 1 ? &tree : &other;
     if (!CHECK(ct_tree_build(distances, rank, built, &stats, &run) == CT_OK)) defined = 0;
     CHECK(!host.backwards && stats.evaluations >= n - 1);
@@ -151,8 +152,8 @@ static ct_tree build_large(ct_points points, ct_stats *stats) {
   return tree;
 }
 
-/* A small tree known by hand: row 2 is as far from row 1 as from row 0 and stays with the earlier; row 3
- * is nearer to row 1; row 4 repeats row 0. */
+/* A small tree known by hand: row 2 is as far from row 1 as from row 0 and stays with the earlier;
+ * row 3 is nearer to row 1; row 4 repeats row 0. */
 static void test_by_hand(void) {
   double x[] = {0, 3, 1.5, 2.5, 0};
   static const int point[] = {0, 4, 2, 1, 3}, size[] = {5, 1, 1, 2, 1};
@@ -340,7 +341,8 @@ static void test_broken_metric(void) {
   test_host_end(&host);
 }
 
-/* An order of rows without meaning, asymmetric and against the triangle inequality: any tree, no crash. */
+/* An order of rows without meaning, asymmetric and against the triangle inequality: any tree, no
+ * crash. */
 static void test_nonsense(void) {
   enum { N = 300 };
   test_random random = {6};

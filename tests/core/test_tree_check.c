@@ -1,5 +1,5 @@
-/* The verifier: it names the invariant that each kind of damage breaks, and no damage makes it, or a
- * search of what it lets pass, read out of range. */
+/* The verifier: it names the invariant that each kind of damage breaks, and no damage makes it, or
+ * a search of what it lets pass, read out of range. */
 
 #include <limits.h>
 
@@ -192,7 +192,9 @@ static void damage(ct_tree *tree, test_random *random) {
     case 2: tree->level[at] = any_int(random, tree->n); break;
     case 3: tree->radius[at] = any_double(random); break;
     case 4: tree->parent_distance[at] = any_double(random); break;
-    case 5: t = tree->point[at], tree->point[at] = tree->point[other], tree->point[other] = t; break;
+    case 5:
+      t = tree->point[at], tree->point[at] = tree->point[other], tree->point[other] = t;
+      break;
     case 6: tree->level[at] += test_below(random, 5) - 2; break;
     default: tree->size[at] += test_below(random, 5) - 2;
   }
@@ -210,7 +212,8 @@ static void search_damaged(damage_case *c, int sound) {
   for (int limited = 0; limited < 2; limited++) {
     ct_queries queries = {.count = n, .limit = limited ? limit : NULL};
     CHECK(ct_tree_knn(&c->bad, &c->distances, &queries, K, id, dist, &stats, &c->run) == CT_OK);
-    CHECK(ct_tree_within_count(&c->bad, &c->distances, &queries, 0.2, count, &stats, &c->run) == CT_OK);
+    CHECK(ct_tree_within_count(&c->bad, &c->distances, &queries, 0.2, count, &stats, &c->run) ==
+          CT_OK);
     for (int q = 0; q < n && sound; q++) {
       int all = all_neighbors(&c->points, &metric, &queries, q, c->indexed, NULL, found);
       for (int j = 0; j < K; j++)

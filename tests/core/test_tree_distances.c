@@ -1,11 +1,12 @@
-/* The tree's distances of coordinate metrics: the bits of ct_metric_distance(), within the error they
- * state of the distance in longer arithmetic. */
+/* The tree's distances of coordinate metrics: the bits of ct_metric_distance(), within the error
+ * they state of the distance in longer arithmetic. */
 
 #include "tree_cases.h"
 
-/* The metric that the computed distance is near: sums and roots in long double; an angle with the difference of
- * lengths as a second leg. */
-static long double exact_distance(const ct_metric *metric, const double *a, const double *b, int dim) {
+/* The metric that the computed distance is near: sums and roots in long double; an angle with the
+ * difference of lengths as a second leg. */
+static long double exact_distance(const ct_metric *metric, const double *a, const double *b,
+                                  int dim) {
   long double sum = 0, most = 0, minus = 0, plus = 0, p = metric->power;
   for (int c = 0; c < dim; c++) {
     long double t = fabsl((long double)a[c] - b[c]), u = (long double)a[c] + b[c];
@@ -29,14 +30,16 @@ static void check_case(int dim, int kind, int which) {
   test_random random = {(uint64_t)((dim * 16 + kind) * 16 + which)};
   test_host host;
   ct_metric metric = test_metric(which);
-  ct_points points = test_points(N, dim, kind, &random), asked = test_points(ASKED, dim, kind, &random);
+  ct_points points = test_points(N, dim, kind, &random),
+            asked = test_points(ASKED, dim, kind, &random);
   int rows[N], row, column;
   double out[N];
   ct_distances d;
   fit_to_metric(&metric, &points, kind);
   fit_to_metric(&metric, &asked, kind);
   double *x = embed_all(&points, &metric), *y = embed_all(&asked, &metric);
-  int width = ct_metric_dim(&metric, dim), last = ct_metric_check(&metric, &points, &row, &column) == CT_OK;
+  int width = ct_metric_dim(&metric, dim),
+      last = ct_metric_check(&metric, &points, &row, &column) == CT_OK;
   last = last && ct_metric_check(&metric, &asked, &row, &column) == CT_OK ? N + ASKED : 0;
   test_host_start(&host);
   ct_run run = test_run(&host, 2, CT_SIMD_BASE);
@@ -46,8 +49,8 @@ static void check_case(int dim, int kind, int which) {
   for (int i = 0; i < last; i++) {
     const double *a = i < N ? x + i * width : y + (i - N) * width;
     int count = 1 + i % N;
-    CHECK((i < N ? d.between(d.self, i, rows, count, out) : d.to(d.self, i - N, rows, count, out)) ==
-          CT_OK);
+    CHECK((i < N ? d.between(d.self, i, rows, count, out)
+                 : d.to(d.self, i - N, rows, count, out)) == CT_OK);
     for (int j = 0; j < count; j++) {
       const double *b = x + rows[j] * width;
       long double exact = exact_distance(&metric, a, b, width);
@@ -83,7 +86,8 @@ static void test_failures(void) {
 int main(void) {
   for (int which = 0; which < TEST_METRICS; which++)
     for (int kind = 0; kind < TEST_KINDS; kind++)
-      for (int dim = which == 8 ? 2 : 1; dim <= (which == 8 ? 2 : 9); dim++) check_case(dim, kind, which);
+      for (int dim = which == 8 ? 2 : 1; dim <= (which == 8 ? 2 : 9); dim++)
+        check_case(dim, kind, which);
   test_failures();
   return check_report();
 }

@@ -34,7 +34,8 @@ static void test_bounded_levels(void) {
   }
   for (int i = 0; i < 1000; i++) check_bounded_level(test_uniform(&random));
   CHECK(ct_level_reach(CT_LEVEL_WHOLE, 1) == 1 && ct_level_reach(2000, 1) == 1);
-  CHECK(ct_level_of(5e-324, 1) == ct_level_of(5e-324, 0) && ct_level_of(1e-20, 1) == ct_level_of(1e-20, 0));
+  CHECK(ct_level_of(5e-324, 1) == ct_level_of(5e-324, 0) &&
+        ct_level_of(1e-20, 1) == ct_level_of(1e-20, 0));
 }
 
 int main(void) {

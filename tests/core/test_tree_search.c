@@ -84,7 +84,8 @@ static void check_within(search_case *c, const ct_queries *queries, double radiu
   neighbor *found = malloc((size_t)c->points.n * sizeof *found);
   ct_stats stats = {0};
   ct_run run = test_run(&c->host, threads, CT_SIMD_BASE);
-  CHECK(ct_tree_within_count(&c->tree, &c->distances, queries, radius, count, &stats, &run) == CT_OK);
+  CHECK(ct_tree_within_count(&c->tree, &c->distances, queries, radius, count, &stats, &run) ==
+        CT_OK);
   offset[0] = 0;
   for (int q = 0; q < n; q++) offset[q + 1] = offset[q] + (size_t)count[q];
   int *id = malloc(offset[n] * sizeof *id + 1);
@@ -158,7 +159,8 @@ static void test_grid_of_cases(void) {
   test_case(1200, 1, TEST_KINDS, 2); /* a level for each row */
 }
 
-/* Many points: batches that do not fit, windows cut off by limits; a sample of the queries is compared. */
+/* Many points: batches that do not fit, windows cut off by limits; a sample of the queries is
+ * compared. */
 static void test_many(int kind, int dim, int k) {
   enum { N = 20000, SAMPLE = 12 };
   test_random random = {(uint64_t)(kind + 100 * dim)};
@@ -250,8 +252,10 @@ static void test_tables(void) {
     ct_points marker = {NULL, N, 1};
     CHECK(ct_tree_build(&distances, NULL, &tree, &stats, &run) == CT_OK);
     for (int variant = 0; variant < 4; variant++) {
-      ct_queries queries = {.points = variant == 3 ? &marker : NULL, .count = N,
-                            .limit = variant % 2 ? limit : NULL, .self = variant == 2};
+      ct_queries queries = {.points = variant == 3 ? &marker : NULL,
+                            .count = N,
+                            .limit = variant % 2 ? limit : NULL,
+                            .self = variant == 2};
       for (int i = 0; i < N; i++) limit[i] = i + 1;
       CHECK(ct_tree_knn(&tree, &distances, &queries, K, id, dist, &stats, &run) == CT_OK);
       for (int q = 0; q < N; q++) {
@@ -358,7 +362,8 @@ static void test_failures(void) {
         CT_ERR_INTERRUPTED);
   c.host.stop_at = -1;
   CHECK(ct_tree_knn(&c.tree, &c.distances, &queries, 0, id, dist, &stats, &run) == CT_ERR_DOMAIN);
-  CHECK(ct_tree_within_count(&c.tree, &c.distances, &queries, -1, id, &stats, &run) == CT_ERR_DOMAIN);
+  CHECK(ct_tree_within_count(&c.tree, &c.distances, &queries, -1, id, &stats, &run) ==
+        CT_ERR_DOMAIN);
   CHECK(ct_tree_within_count(&c.tree, &c.distances, &queries, NAN, id, &stats, &run) ==
         CT_ERR_DOMAIN);
   queries = (ct_queries){.rows = &bad_row, .count = 1};
@@ -371,7 +376,8 @@ static void test_failures(void) {
 
 int main(void) {
   test_grid_of_cases();
-  for (int kind = 0; kind <= TEST_KINDS; kind++) test_many(kind, 1 + kind % 3, 10 + 40 * (kind % 3));
+  for (int kind = 0; kind <= TEST_KINDS; kind++)
+    test_many(kind, 1 + kind % 3, 10 + 40 * (kind % 3));
   test_many(UNIFORM, 8, 20);
   test_many(UNIFORM, 2, 600);
   test_little_room();

@@ -13,8 +13,11 @@
 
 static inline ct_tree tree_new(int n) {
   size_t count = (size_t)n;
-  ct_tree tree = {n, malloc(count * sizeof(int)), malloc(count * sizeof(int)),
-                  malloc(count * sizeof(int)), malloc(count * sizeof(double)),
+  ct_tree tree = {n,
+                  malloc(count * sizeof(int)),
+                  malloc(count * sizeof(int)),
+                  malloc(count * sizeof(int)),
+                  malloc(count * sizeof(double)),
                   malloc(count * sizeof(double))};
   return tree;
 }
@@ -61,9 +64,10 @@ static inline int *tree_parents(const ct_tree *tree) {
   return parent;
 }
 
-/* A metric over rows given as a table, as a closure would be: not to be asked within a parallel region. */
+/* A metric over rows given as a table, as a closure would be: not to be asked within a parallel
+ * region. */
 typedef struct {
-  const double *d; /* n * n, symmetric */
+  const double *d;  /* n * n, symmetric */
   const double *to; /* queries * n */
   int n;
   int calls;
@@ -72,8 +76,8 @@ typedef struct {
   ct_status status;
 } table_metric;
 
-static inline ct_status table_ask(table_metric *table, const double *row, const int *rows, int count,
-                                  double *out) {
+static inline ct_status table_ask(table_metric *table, const double *row, const int *rows,
+                                  int count, double *out) {
 #ifdef _OPENMP
   table->misused |= omp_in_parallel();
 #endif
@@ -97,15 +101,17 @@ static inline ct_status table_to(const void *self, int q, const int *rows, int c
 }
 
 static inline ct_distances table_distances(table_metric *table) {
-  ct_distances distances = {.between = table_between, .to = table_to, .self = table, .slack = 1e-15};
+  ct_distances distances = {
+      .between = table_between, .to = table_to, .self = table, .slack = 1e-15};
   table->calls = table->misused = 0;
   table->fail_at = -1;
   table->status = CT_OK;
   return distances;
 }
 
-/* Tables: 0 and 1; Hamming distances of random words; random lengths within [1, 2], a metric without geometry;
- * the sum of two lengths of legs, a star; the square root of 1 - exp(-h) on a line, as of a correlation. */
+/* Tables: 0 and 1; Hamming distances of random words; random lengths within [1, 2], a metric
+ * without geometry; the sum of two lengths of legs, a star; the square root of 1 - exp(-h) on a
+ * line, as of a correlation. */
 enum { DISCRETE, HAMMING, ALL_ALIKE, STAR, NEAR_ONE, TABLES };
 
 static inline double *table_fill(int kind, int n, uint64_t seed) {
