@@ -285,11 +285,10 @@ static void score_everything(void *task, int item, int thread) {
 
 static ct_status score_all(const scan *s, ct_stats *stats, const ct_run *run) {
   int n = s->index->n;
-  ct_run some =
-      *run; /* of whose threads all have something to do: a list is as long as the index */
+  ct_run some = *run;
   scoring all;
   all.s = s;
-  if (some.threads > s->count) some.threads = s->count;
+  if (some.threads > s->count) some.threads = s->count; /* a list is as long as the index */
   CT_NEW(all.scorer, &run->arena, some.threads);
   CT_NEW(all.list, &run->arena, some.threads);
   for (int i = 0; i < some.threads; i++) {
