@@ -63,29 +63,18 @@ static int needed_centres(const ct_table_work *task, int first, int last, int *c
   return count;
 }
 
-/* One ball's part of a tile of steps: of members i .. i + lanes - 1 with some centres. */
-static void put_rows(const ct_table_work *task, int b, int i, int lanes, const int *centre,
-                     int count, const int16_t *steps) {
-  ct_table *table = &task->members->table;
-  size_t width = (size_t)ct_members_width(task->members, b);
-  int16_t *cell = table->cell + table->block[b] + (i - task->members->start[b]);
-  for (int u = 0; u < count; u++, steps += CT_PANEL) {
-    int place = ct_table_place(table, task->net->count, b, centre[u]);
-    if (!place) continue;
-    int16_t *row = cell + (size_t)(place - 1) * width;
-    if (lanes == 1) *row = *steps; /* as new points mostly are: no call */
-    else memcpy(row, steps, (size_t)lanes * sizeof *steps);
-  }
-}
-
-/* Copies a tile of steps, members from first on with some centres, to the blocks of their balls. */
-static void scatter(const ct_table_work *task, int first, int lanes, const int *centre, int count,
+/* Copies one row of a panel's steps to the blocks of the balls of its members. */
+static void scatter(const ct_table_work *task, int first, int lanes, int centre,
                     const int16_t *steps) {
-  const ct_members *members = task->members;
-  for (int i = first, end; i < first + lanes; i = end) {
-    int b = members->ball[i];
-    end = members->start[b + 1] < first + lanes ? members->start[b + 1] : first + lanes;
-    put_rows(task, b, i, end - i, centre, count, steps + (i - first));
+  ct_members *members = task->members;
+  for (int i = first; i < first + lanes;) {
+    int b = members->ball[i], end = members->start[b + 1];
+    if (end > first + lanes) end = first + lanes;
+    const int16_t *row = ct_table_row(members, task->net->count, b, centre);
+    if (row)
+      memcpy(members->table.cell + (row - members->table.cell) + (i - members->start[b]),
+             steps + (i - first), (size_t)(end - i) * sizeof *steps);
+    i = end;
   }
 }
 
@@ -111,8 +100,8 @@ static void fill_tile(const ct_table_work *task, table_scratch *s, int panel, in
   for (int h = 0, from = 0; from < members; h++, from += CT_PANEL) {
     int lanes = members - from < CT_PANEL ? members - from : CT_PANEL;
     task->kernels->quantize(s->c + h * CT_TILE, scale, s->lane_scale[panel] + from, s->steps);
-    scatter(task, first + from, lanes, centre, count < CT_TILE_ROWS ? count : CT_TILE_ROWS,
-            s->steps);
+    for (int u = 0; u < CT_TILE_ROWS && u < count; u++)
+      scatter(task, first + from, lanes, centre[u], s->steps + u * CT_PANEL);
   }
 }
 
@@ -211,16 +200,21 @@ static ct_status new_table(ct_table_work *task, double done, const ct_run *run) 
   return ct_rounds_run(clear_padding, task, task->net->count, 16, done, 0, run);
 }
 
+static size_t rows_of_ball(const ct_table *table, int balls, int b) {
+  size_t rows = 0;
+  if (!table->place) return (size_t)balls;
+  for (int c = 0; c < balls; c++) rows += ct_table_place(table, balls, b, c) > 0;
+  return rows;
+}
+
 ct_status ct_table_lay_out(ct_members *members, int balls, const ct_run *run) {
   ct_table *table = &members->table;
   table->cell = NULL;
   CT_NEW(table->block, &run->arena, (size_t)balls + 1);
   table->block[0] = 0;
-  for (int b = 0; b < balls; b++) {
-    size_t rows = table->place ? 0 : (size_t)balls;
-    for (int c = 0; table->place && c < balls; c++) rows += ct_table_place(table, balls, b, c) > 0;
-    table->block[b + 1] = table->block[b] + rows * (size_t)ct_members_width(members, b);
-  }
+  for (int b = 0; b < balls; b++)
+    table->block[b + 1] =
+        table->block[b] + rows_of_ball(table, balls, b) * (size_t)ct_members_width(members, b);
   table->entries = table->block[balls];
   return CT_OK;
 }
