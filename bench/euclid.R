@@ -14,7 +14,7 @@ work <- list(
   list(key = "d2", n = 1e5, d = 2, k = 30, draw = runif),
   list(key = "d5", n = 1e5, d = 5, k = 30, draw = runif),
   list(key = "d10", n = 2e4, d = 10, k = 30, draw = rnorm),
-  list(key = "million", n = 1e6, d = 2, k = 30, draw = runif, rounds = 3,
+  list(key = "million", n = 1e6, d = 2, k = 30, draw = runif,
        only = c("covertree", "covertree, 2 threads", "nanoflann", "nanoflann, rows sorted"))
 )
 keys <- vapply(work, `[[`, "", "key")
@@ -76,7 +76,7 @@ compare_on <- function(w) {
   x <- matrix(w$draw(n * w$d), n)
   calls <- calls_for(x, w$k)
   if (!is.null(w$only)) calls <- calls[intersect(names(calls), w$only)]
-  result <- compare(calls, min(w$rounds, rounds))
+  result <- compare(calls, rounds)
   rows <- sample(n, 20)
   stats <- attr(result$value[["covertree"]], "stats")
   beside <- if (is.null(nanoflann)) NA_real_ else result$seconds[["nanoflann"]]
@@ -86,7 +86,7 @@ compare_on <- function(w) {
     recall = round(recall_of(index_of(result$value[[name]], w$k), x, w$k, rows), 4)))
   title <- sprintf("all nearest neighbours, n = %s, d = %d, k = %d", count_text(n), w$d, w$k)
   notes <- c(
-    sprintf("one thread unless said, medians of %d; build and search", min(w$rounds, rounds)),
+    sprintf("one thread unless said, medians of %d; build and search", rounds),
     sprintf("covertree looks at %.0f points a query; recall on 20 rows", stats$evaluations / n),
     nanoflann_note)
   report(paste0("euclid-", w$key), title, table, notes, peers)

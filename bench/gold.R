@@ -5,7 +5,7 @@
 library(covertree)
 here <- if (file.exists("bench/common.R")) "bench" else "."
 source(file.path(here, "common.R"))
-arguments <- number_arguments(rounds = 3, threads = 2)
+arguments <- number_arguments(rounds = 5, threads = 2)
 rounds <- arguments$rounds
 threads <- as.integer(arguments$threads)
 options(covertree.threads = threads, covertree.progress = FALSE)

@@ -4,7 +4,7 @@
 library(covertree)
 here <- if (file.exists("bench/common.R")) "bench" else "."
 source(file.path(here, "common.R"))
-arguments <- number_arguments(rounds = 3, scale = 1)
+arguments <- number_arguments(rounds = 5, scale = 1)
 rounds <- arguments$rounds
 scale <- arguments$scale
 threads <- as.integer(Sys.getenv("COVERTREE_THREADS", "2"))

@@ -13,7 +13,6 @@ store <- file.path("inst", "speed")
 limit <- 600
 
 rounds <- arguments$rounds
-fewer <- min(3, rounds)
 scale <- arguments$scale
 residual <- c("gold", "new", "matern52", "d2", "d5", "early-gold", "early-matern52", "early-d2",
               "early-d5", "floor", "memory", "local-gold", "local-matern52", "local-d2", "local-d5")
@@ -23,11 +22,11 @@ script_for <- function(script, workloads, prefix) {
 }
 steps <- c(
   list(kernels = c("kernels.R", rounds)), script_for("residual.R", residual, "residual"),
-  list("growth-residual" = c("growth.R", "residual", fewer, scale),
+  list("growth-residual" = c("growth.R", "residual", rounds, scale),
        "growth-euclid" = c("growth.R", "euclid", rounds, scale),
        "growth-trees" = c("growth.R", "trees", 1, scale)),
   script_for("euclid.R", euclid, "euclid"),
-  list(vecchia = c("vecchia.R", rounds), order = c("order.R", rounds), gold = c("gold.R", fewer)))
+  list(vecchia = c("vecchia.R", rounds), order = c("order.R", rounds), gold = c("gold.R", rounds)))
 
 # Tables of a step replace the old ones only when it has ended well.
 run_step <- function(name) {
