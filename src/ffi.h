@@ -5,9 +5,9 @@
 #include <R.h>
 #include <Rinternals.h>
 
-#include "core/ct.h"
-#include "core/residual.h"
-#include "core/residual_search.h"
+#include "ct.h"
+#include "metric/residual.h"
+#include "residual/residual_search.h"
 
 /* The border: a ffi_ function views R memory, allocates results, calls the core once and raises.
  * Rows are counted from 1 in R and from 0 in the core; ffi_search.c and ffi_tree.c do the step. */

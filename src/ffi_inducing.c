@@ -1,6 +1,6 @@
 #include "ffi.h"
 
-#include "core/kmeans.h"
+#include "order/kmeans.h"
 
 /* k-means++ centres of points: a matrix with a row per centre; the random numbers are R's. */
 SEXP ffi_kmeans(SEXP x, SEXP uniform, SEXP steps, SEXP run) {

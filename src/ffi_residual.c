@@ -1,6 +1,6 @@
 #include "ffi.h"
 
-#include "core/net_store.h"
+#include "two_frame/net_store.h"
 
 #include <string.h>
 

@@ -5,14 +5,14 @@
  * index (k-d order and cover tree), an index and queries become neighbours. Rows are counted from
  * 0. */
 
-#include "arena.h"
-#include "distances.h"
-#include "metric.h"
-#include "points.h"
-#include "run.h"
-#include "simd.h"
-#include "status.h"
-#include "tree.h"
+#include "run/arena.h"
+#include "metric/distances.h"
+#include "metric/metric.h"
+#include "metric/points.h"
+#include "run/run.h"
+#include "run/simd.h"
+#include "run/status.h"
+#include "tree/tree.h"
 
 /* ---- index ---- */
 

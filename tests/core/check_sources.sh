@@ -19,7 +19,7 @@ expect_empty() {
 
 listed=$(printf 'include %s/Makevars\nlist: ; @printf "%%s\\n" $(OBJECTS)\n' "$sources" |
   MAKEFLAGS= make -s -f - list | sort)
-present=$(cd "$sources" && ls *.c core/*.c | sed 's/c$/o/' | sort)
+present=$(cd "$sources" && ls *.c core/*/*.c | sed 's/c$/o/' | sort)
 both=$(printf '%s\n' "$listed" "$present" | sort | uniq -d)
 expect_empty "in OBJECTS of src/Makevars, but not in src" \
   "$(printf '%s\n' "$listed" "$both" | sort | uniq -u)"
@@ -28,7 +28,7 @@ expect_empty "in src, but not in OBJECTS of src/Makevars" \
 expect_empty "twice in OBJECTS of src/Makevars" "$(printf '%s\n' "$listed" | uniq -d)"
 
 # the caller owns memory, output, the environment, random numbers and the end of the process
-calls=$(nm -u "$CORE_OBJECTS"/*.o | sed -n 's/^ *U _*//p' | sort -u)
+calls=$(nm -u "$CORE_OBJECTS"/*/*.o | sed -n 's/^ *U _*//p' | sort -u)
 [ -n "$calls" ] || expect_empty "no calls found in" "$CORE_OBJECTS"
 print='v?[fs]?n?printf(_chk)?|fputs|fputc|puts|putc|putchar|fwrite|perror|fopen'
 end='exit|Exit|quick_exit|abort|assert_fail|raise|signal|longjmp'
@@ -41,7 +41,7 @@ expect_empty "the core must not call" \
 # a compiler drops calls of functions that do nothing but prefetch (core/inline.h)
 instruction=$(printf '\t')'(prefetch|prfm|pld|dcbt)'
 expect_empty "prefetch in the source, but not in the object" \
-  "$(grep -l __builtin_prefetch "$sources"/core/*.c | sed 's|.*/||; s/c$/o/' |
+  "$(grep -l __builtin_prefetch "$sources"/core/*/*.c | sed 's|.*/core/||; s/c$/o/' |
     while read -r object; do
       objdump -d --no-show-raw-insn "$CORE_OBJECTS/$object" | grep -qE "$instruction" ||
         echo "$object"

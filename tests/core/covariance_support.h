@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-#include "covariance.h"
+#include "metric/covariance.h"
 
 /* exp(s) K_nu(s), the integral over t >= 0 of exp(-s (cosh t - 1)) cosh(nu t) by the trapezoidal
  * rule, which converges exponentially for it. */

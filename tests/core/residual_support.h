@@ -4,7 +4,7 @@
 /* Random points with a factor, and the brute force that every residual search must equal. */
 
 #include "check.h"
-#include "residual_search.h"
+#include "residual/residual_search.h"
 #include "run_support.h"
 
 #include <math.h>

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "run.h"
+#include "run/run.h"
 
 typedef struct {
   void **block; /* every block handed out */

@@ -1,0 +1,29 @@
+/* The pair engine's kernels on 512-bit vectors. */
+
+#include "run/simd.h"
+
+#if CT_SIMD_X86
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512vl,avx512dq,avx512bw"))), \
+                             apply_to = function)
+#else
+#pragma GCC optimize("O3", "fp-contract=fast")
+#pragma GCC target("avx512f,avx512vl,avx512dq,avx512bw,prefer-vector-width=512")
+#endif
+
+#include <immintrin.h>
+
+#define CT_WIDTH 8
+#define CT_GROUP 8
+#define CT_KERNELS ct_pair_avx512
+#define VSQRT(v) ((vec)_mm512_sqrt_pd((__m512d)(v)))
+#define VMASK(m) ((unsigned)_mm512_movepi64_mask((__m512i)(m)))
+
+#include "pairs/pair_tile.h"
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#endif
+#else
+typedef int ct_pair_avx512_is_empty;
+#endif
