@@ -287,3 +287,25 @@ factor_function <- function(cov, inducing, jitter, call) {
                x = "The most correlated two are rows {min(pair)} and {max(pair)} of {.arg inducing}."),
              kind = "factor", call = call)
 }
+
+# A covariance with a lengthscale for every column (with lonlat: one for the sphere and one per further column).
+fit_covariance <- function(cov, x, call) {
+  want <- ncol(x) - (if (cov$lonlat) 1L else 0L)
+  if (cov$lonlat && ncol(x) < 2) {
+    stop_input("A covariance with {.code lonlat = TRUE} needs longitude and latitude, not {ncol(x)} column{?s}.", call = call)
+  }
+  if (!length(cov$lengthscale) %in% c(1L, want)) {
+    stop_input(c("The covariance's {.arg lengthscale} must have one element or {want}.",
+                 x = "It has {length(cov$lengthscale)}, the points have {ncol(x)} column{?s}."), call = call)
+  }
+  cov$lengthscale <- rep_len(as.double(cov$lengthscale), want)
+  cov
+}
+
+covariance_fits <- function(cov, columns) {
+  scalar <- function(x, least) is.double(x) && length(x) == 1 && is.finite(x) && x >= least
+  inherits(cov, "covertree_covariance") && is.character(cov$kind) && length(cov$kind) == 1 && cov$kind %in% .Call(C_ffi_covariance_kinds) &&
+    is.double(cov$lengthscale) && length(cov$lengthscale) == columns - isTRUE(cov$lonlat) &&
+    all(is.finite(cov$lengthscale) & cov$lengthscale > 0) && scalar(cov$variance, 1e-100) && scalar(cov$nugget, 0) &&
+    is_flag(cov$lonlat) && (is.null(cov$shape) || scalar(cov$shape, 0) && cov$shape <= 100)
+}

@@ -118,52 +118,6 @@ light_index <- function(x, metric, run, arg, call) {
   add_tree(index, run)
 }
 
-# Types and lengths of an index that may come from anywhere; the core verifies what they hold before it reads on.
-check_index <- function(tree, call) {
-  broken <- tryCatch(index_fault(unclass(tree)), error = function(e) "a part is not of its type")
-  if (!is.null(broken)) {
-    stop_input(c("The index is damaged: {broken}.", i = "Build it anew with {.fn cover_tree}."),
-               kind = "index", call = call)
-  }
-}
-
-index_fault <- function(tree) {
-  if (!is.list(tree)) return("it is not a list")
-  x <- tree$x
-  if (!is.double(x) || !is.matrix(x) || nrow(x) == 0 || ncol(x) == 0) return("`x` is not a matrix of points")
-  if (!is_metric(tree$metric)) return("`metric` is not a metric")
-  n <- nrow(x)
-  if (is_correlation(tree$metric)) {
-    fault <- residual_fault(tree, n)
-    if (!is.null(fault)) return(fault)
-  } else if (!is.null(tree$metric$lift) && (!is.double(tree$lifted) || !is.matrix(tree$lifted) || nrow(tree$lifted) != n)) {
-    return("`lifted` is not a matrix with a row per point")
-  } else if (is.null(tree$metric$lift) && !is.null(tree$lifted)) {
-    return("`lifted` belongs to no `cov_function()`")
-  } else if (!metric_fits(tree$metric, x, tree$lifted)) {
-    return("`x` and `metric` do not fit each other")
-  } else if (!is.null(tree$residual)) {
-    return("`residual` belongs to no correlation")
-  }
-  if (tree$metric$kind != "function" && (!is.integer(tree$blocks) || length(tree$blocks) != n)) {
-    return("`blocks` is not integer with an entry per point")
-  }
-  type <- c(point = "integer", size = "integer", level = "integer", radius = "double", parent_distance = "double")
-  for (name in names(type)) {
-    if (typeof(tree$tree[[name]]) != type[[name]] || length(tree$tree[[name]]) != n) {
-      return(paste0("`tree$", name, "` is not ", type[[name]], " with an entry per point"))
-    }
-  }
-  NULL
-}
-
-metric_fits <- function(metric, x, lifted) {
-  tryCatch({
-    check_values(x, fit_metric(metric, x, lifted = lifted))
-    TRUE
-  }, error = function(e) FALSE)
-}
-
 #' Verify an index
 #'
 #' Checks every invariant of a cover tree: that rows form a tree in preorder with parents before their
@@ -205,8 +159,6 @@ length.cover_tree <- function(x) nrow(x$x)
 format.cover_tree <- function(x, ...) {
   paste0("<cover_tree> ", count_of(nrow(x$x), "point"), " in ", count_of(ncol(x$x), "column"), ", ", format(x$metric))
 }
-
-count_of <- function(n, one, many = paste0(one, "s")) paste(format(n, big.mark = ",", trim = TRUE), if (n == 1) one else many)
 
 #' @export
 print.cover_tree <- function(x, ...) {
@@ -298,4 +250,13 @@ tree_parents <- function(tree) {
     open <- c(open, pos)
   }
   parent
+}
+
+# The net of an exact search, kept where a trial says that searches gain by it (forced is for tests).
+add_net <- function(index, net_bytes, run, forced = FALSE) {
+  if (index$metric$kind != "residual" || identical(as.double(net_bytes), 0)) return(index)
+  made <- .Call(C_ffi_net, index, as.double(net_bytes %||% 0), forced, run)
+  index["net"] <- list(made$net)
+  index$stats <- add_stats(index$stats, made$stats)
+  index
 }

@@ -135,3 +135,17 @@ search_knn <- function(index, queries, k, run, engine = default_engine(index)) {
 default_engine <- function(index) {
   switch(index$metric$kind, `function` = "tree", residual = "correlation", correlation = "euclid", "blocks")
 }
+
+# Some of the queries, by number.
+pick_queries <- function(queries, which) {
+  if (is.null(queries$points)) {
+    queries$rows <- if (is.null(queries$rows)) which else queries$rows[which]
+  } else {
+    queries$points <- queries$points[which, , drop = FALSE]
+    part <- queries$residual
+    queries$residual <- list(embedded = part$embedded[which, , drop = FALSE], V = if (!is.null(part$V)) part$V[, which, drop = FALSE],
+                             p = part$p[which], rank = part$rank)
+  }
+  queries$limit <- queries$limit[which]
+  queries
+}

@@ -183,3 +183,5 @@ print.covertree_metric <- function(x, ...) {
   cat("<covertree_metric> ", format(x), "\n", sep = "")
   invisible(x)
 }
+
+is_correlation <- function(metric) metric$kind %in% c("correlation", "residual")

@@ -175,3 +175,6 @@ add_stats <- function(a, b) {
   a$threads <- max(a$threads, b$threads)
   a
 }
+
+
+count_of <- function(n, one, many = paste0(one, "s")) paste(format(n, big.mark = ",", trim = TRUE), if (n == 1) one else many)

@@ -1,0 +1,29 @@
+#' Renew an index for another metric
+#'
+#' Keeps the topology of a tree and gives it another metric's annotation: what an optimiser needs when the parameters of a
+#' covariance change. Cheaper than a new index; neighbours are those of a new index.
+#'
+#' @param object An index from [cover_tree()].
+#' @param metric The new metric.
+#' @param ... Not used.
+#' @inheritParams cover_tree
+#' @return An index like `object`, with the new metric.
+#' @examples
+#' x <- matrix(runif(2000), ncol = 2)
+#' u <- inducing_points(x, 20)
+#' tree <- cover_tree(x, metric_residual(cov_matern(1.5, lengthscale = 0.2), u))
+#' tree <- update(tree, metric_residual(cov_matern(1.5, lengthscale = 0.3), u))
+#' @export
+update.cover_tree <- function(object, metric, ..., threads = NULL, progress = NULL) {
+  rlang::check_dots_empty()
+  check_index(object, rlang::current_env())
+  run <- run_settings(threads, progress)
+  index <- new_index(object$x, metric, arg = "object", run = run)
+  index[c("tree", "order", "build")] <- object[c("tree", "order", "build")]
+  index <- add_structure(index, run)
+  index$annotated <- TRUE
+  renewed <- .Call(C_ffi_tree_annotate, index, run)
+  index$tree <- renewed$tree
+  index$stats <- add_stats(index$stats, renewed$stats)
+  if (is.null(object$net)) index else add_net(index, NULL, run)
+}
