@@ -20,3 +20,5 @@ brute_force <- function(tree, k, rows = seq_len(length(tree)), limit = rep(lengt
   }
   list(index = index, distance = distance)
 }
+
+quiet <- function(expr) suppressWarnings(expr, classes = "covertree_warning")

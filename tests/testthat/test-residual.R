@@ -19,8 +19,6 @@ draw_covariance <- function(d, family = sample(length(families), 1), range = 1) 
   families[[family]](lengthscale = lengthscale, nugget = sample(c(0, 0.1), 1))
 }
 
-quiet <- function(expr) suppressWarnings(expr, classes = "covertree_warning")
-
 # Inducing points: some of the data, others, or both.
 draw_inducing <- function(x, m) {
   own <- unique(x)

@@ -228,6 +228,19 @@ ct_status ct_frames_make(ct_net *net, double done, double share, const ct_run *r
 
 /* ---- what holds for all members of a ball ---- */
 
+/* w is M rho up to its rounding and to noise, and M G M' is I up to stretch. Nor does a frame
+ * explain more of a residual than there is, which is all that is known of centres that depend on
+ * each other, such as duplicates with a nugget: they stretch M G M' by 1. */
+static float eta_bound(const ct_net *net, int b) {
+  double stretch = net->stretch[b], w = net->max_w[b];
+  double off = 2 * CT_FLOAT_ROUND * w + stretch * w +
+               (double)net->lift[b] * net->frame_noise[b] * net->max_noise[b];
+  float whole = net->max_residual[b];
+  if (stretch > 0.5) return whole;
+  float eta = (float)(off / sqrt(1 - stretch) * CT_FLOAT_UP);
+  return eta < whole ? eta : whole;
+}
+
 static void summarize_ball(ct_net *net, int b) {
   const ct_members *members = &net->members;
   size_t block = members->padded[b];
@@ -242,12 +255,7 @@ static void summarize_ball(ct_net *net, int b) {
   net->max_residual[b] = residual;
   net->max_noise[b] = noise;
   net->min_row[b] = members->row[members->start[b]];
-  /* w is M rho up to its rounding and to noise, and M G M' is I up to stretch */
-  double off = 2 * CT_FLOAT_ROUND * w + (double)net->lift[b] * net->frame_noise[b] * noise +
-               (double)net->stretch[b] * w;
-  double stretch = net->stretch[b] < 0.5f ? net->stretch[b] : 0.5;
-  net->eta[b] = (float)(off / sqrt(1 - stretch) * CT_FLOAT_UP);
-  if (net->stretch[b] > 0.5f) net->eta[b] = INFINITY;
+  net->eta[b] = eta_bound(net, b);
 }
 
 ct_status ct_net_frames(ct_net *net, int frame_size, double done, double share, ct_stats *stats,

@@ -58,8 +58,8 @@
  *      (computed in doubles from the rounded M, plus noise). Then |P_B e_q|^2 >= |y|^2 / (1 +
  *      stretch), so rest_q^2 <= r_q^2 - |y|^2 / (1 + stretch). And e_x is not quite orthogonal to
  *      the frame: <e_x, f_i> = <u_x, f_i> - (H w)_i, of norm at most the rounding of w, the noise
- *      of <u_x, f_i>, and stretch |w|, together eta_B after division by sqrt(1 - stretch). It
- *      adds r_q eta_B.
+ *      of <u_x, f_i>, and stretch |w|, together eta_B after division by sqrt(1 - stretch), or the
+ *      largest r_x where that is less. It adds r_q eta_B.
  *
  *  (e) z and y. One z_k is off by the table's error, the roundings of t + 1 floats of size at most
  *      1 + sum |alpha|, and noise: doubt_q. M lifts it by at most lift_B = sqrt(t) |M|, and the
