@@ -1,0 +1,108 @@
+/* Covariances of squared embedded distances and their slopes, lane by lane.
+ *
+ * With k(h) the correlation at distance h, the slope is -k'(h) / h: a lengthscale that divides some
+ * of the coordinates changes k by slope * (squared distance in those), times d log lengthscale. Where
+ * one lengthscale divides them all, the product is kept instead of the slope. */
+
+typedef struct {
+  vec k, slope;
+} correlation;
+
+CT_INLINE correlation exponential(vec sq, double shape) {
+  (void)shape;
+  vec h = VSQRT(sq), e = exp_lanes(-h);
+  return (correlation){e, pick((ivec)(sq > 0.0), e / h, SPREAD(0.0))};
+}
+
+CT_INLINE correlation gaussian(vec sq, double shape) {
+  (void)shape;
+  vec e = exp_lanes(sq * -0.5);
+  return (correlation){e, e};
+}
+
+CT_INLINE correlation matern_32(vec sq, double shape) {
+  (void)shape;
+  vec s = VSQRT(sq * 3.0), e = exp_lanes(-s);
+  return (correlation){e + s * e, e * 3.0};
+}
+
+CT_INLINE correlation matern_52(vec sq, double shape) {
+  (void)shape;
+  vec s2 = sq * 5.0, s = VSQRT(s2), e = exp_lanes(-s), e1 = e + s * e;
+  return (correlation){e1 + s2 * (e * (1.0 / 3)), e1 * (5.0 / 3)};
+}
+
+CT_INLINE correlation matern_72(vec sq, double shape) {
+  (void)shape;
+  vec s2 = sq * 7.0, s = VSQRT(s2), e = exp_lanes(-s), e1 = e + s * e;
+  return (correlation){e1 + (s2 * e) * (s * (1.0 / 15) + 0.4), (e1 + s2 * (e * (1.0 / 3))) * 1.4};
+}
+
+/* h^shape = exp(shape / 2 log(h^2)). */
+CT_INLINE correlation powered(vec sq, double shape) {
+  ivec apart = (ivec)(sq > 0.0);
+  vec power = pick(apart, exp_lanes(log_lanes(sq) * (0.5 * shape)), SPREAD(0.0));
+  vec e = exp_lanes(-power);
+  return (correlation){e, pick(apart, power * shape / sq, SPREAD(0.0)) * e};
+}
+
+CT_INLINE correlation wendland_0(vec sq, double shape) {
+  (void)shape;
+  vec h = VSQRT(sq), g = larger(1.0 - h, SPREAD(0.0));
+  return (correlation){g * g, pick((ivec)(sq > 0.0), (g + g) / h, SPREAD(0.0))};
+}
+
+CT_INLINE correlation wendland_1(vec sq, double shape) {
+  (void)shape;
+  vec h = VSQRT(smaller(sq, SPREAD(1.0))), g = 1.0 - h, g3 = g * g * g;
+  return (correlation){(g3 * g) * (h * 4.0 + 1.0), g3 * 20.0};
+}
+
+CT_INLINE correlation wendland_2(vec sq, double shape) {
+  (void)shape;
+  vec h = VSQRT(smaller(sq, SPREAD(1.0))), g = 1.0 - h, g2 = g * g, g5 = g2 * g2 * g;
+  return (correlation){(g5 * g) * (((h * 35.0 + 18.0) * h) * (1.0 / 3) + 1.0),
+                       (g5 * (56.0 / 3)) * (h * 5.0 + 1.0)};
+}
+
+/* Replaces count squared distances by covariances; slope NULL: not wanted; whole: one lengthscale
+ * divides all coordinates. */
+#define FOR_EACH(family)                                                        \
+  for (int i = 0; i < count; i++) {                                             \
+    vec sq = k[i];                                                              \
+    correlation c = family(sq, shape);                                          \
+    k[i] = c.k * variance;                                                      \
+    if (slope) slope[i] = c.slope * (whole ? sq * variance : SPREAD(variance)); \
+  }                                                                             \
+  return
+
+CT_INLINE void covariances(const ct_covariance *of, cell *k, cell *slope, int count, int whole) {
+  const double variance = of->variance, shape = of->shape;
+  switch (of->kind) {
+    case CT_COV_EXPONENTIAL: FOR_EACH(exponential);
+    case CT_COV_GAUSSIAN: FOR_EACH(gaussian);
+    case CT_COV_MATERN_32: FOR_EACH(matern_32);
+    case CT_COV_MATERN_52: FOR_EACH(matern_52);
+    case CT_COV_MATERN_72: FOR_EACH(matern_72);
+    case CT_COV_POWERED: FOR_EACH(powered);
+    case CT_COV_WENDLAND:
+      if (shape < 0.5) {
+        FOR_EACH(wendland_0);
+      }
+      if (shape < 1.5) {
+        FOR_EACH(wendland_1);
+      }
+      FOR_EACH(wendland_2);
+    case CT_COV_MATERN: break;
+  }
+}
+
+static void covariances_alone(const ct_covariance *of, cell *k, int count) {
+  covariances(of, k, NULL, count, 0);
+}
+
+static void covariances_and_slopes(const ct_covariance *of, cell *k, cell *slope, int count,
+                                   int whole) {
+  if (whole) covariances(of, k, slope, count, 1);
+  else covariances(of, k, slope, count, 0);
+}

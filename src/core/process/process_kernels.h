@@ -1,0 +1,50 @@
+#ifndef CT_PROCESS_KERNELS_H
+#define CT_PROCESS_KERNELS_H
+
+#include "process/process.h"
+#include "run/simd.h"
+
+/* What a pass over the sets is to do. */
+typedef struct {
+  const ct_process *process;
+  int gradient;
+  double *weight, *variance; /* of the factor; NULL: not wanted */
+} ct_process_pass;
+
+/* What a thread works in: vectors, a lane a place. The places of a lane are the neighbours 0 ..
+ * size - 1 and then the one conditioned, the last. Triangles are packed row by row. */
+typedef struct {
+  double *x;        /* dim arrays of size + 1 coordinates */
+  double *noise;    /* size + 1 */
+  double *value;    /* values of each place */
+  double *k;        /* triangle: covariances, then their Cholesky factor */
+  double *slope;    /* triangle: what lengthscales change in them, see lanes_covariance.h */
+  double *weight;   /* size + 1: -A, 1 */
+  double *pull;     /* size + 1 for each direction */
+  double *changed;  /* dD / D, for each direction */
+  double *spare;    /* size + 1 */
+  double *residual; /* e, for each value */
+  double *change;   /* what a direction changes in it */
+  double *sums;
+  int *near; /* neighbour a of lane l at [a * lanes + l], negative: none */
+} ct_lane_work;
+
+/* Vectors of a triangle of size + 1 rows. */
+static inline size_t ct_triangle(int size) {
+  return ((size_t)size + 1) * ((size_t)size + 2) / 2;
+}
+
+/* Divides memory, or, with NULL, only counts: returns how many doubles it takes. */
+size_t ct_lane_work_at(const ct_process_pass *pass, int lanes, double *memory, ct_lane_work *work);
+
+typedef struct {
+  int lanes;
+  /* Sets from .. to - 1: fills their part of the factor, and adds to sums. */
+  void (*rows)(const ct_process_pass *pass, int from, int to, double *memory, double *sums);
+} ct_process_kernels;
+
+extern const ct_process_kernels ct_process_base, ct_process_avx2, ct_process_avx512;
+
+const ct_process_kernels *ct_process_kernels_of(ct_simd simd);
+
+#endif

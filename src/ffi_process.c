@@ -1,0 +1,124 @@
+#include "ffi.h"
+
+#include "process/process.h"
+
+/* A matrix of row numbers counted from 1, whose first row belongs to place `first`, counted from 1. */
+static ct_sets sets_view(SEXP index, SEXP first) {
+  return (ct_sets){.row = INTEGER(index),
+                   .count = Rf_nrows(index),
+                   .size = Rf_ncols(index),
+                   .first = Rf_asInteger(first) - 1,
+                   .origin = 1};
+}
+
+/* c(0, 0), or the row and column, counted from 1, of the first neighbour that does not come before
+ * its row. */
+SEXP ffi_sets_check(SEXP index, SEXP first, SEXP run) {
+  ffi_run state;
+  ffi_run_start(&state, run);
+  ct_sets sets = sets_view(index, first);
+  int set = -1, column = -1;
+  ct_status status = ct_sets_check(&sets, &set, &column, &state.run);
+  if (status != CT_ERR_DOMAIN) ffi_raise(status);
+  ffi_run_finish(&state);
+  SEXP place = PROTECT(Rf_allocVector(INTSXP, 2));
+  INTEGER(place)[0] = status == CT_OK ? 0 : set + 1;
+  INTEGER(place)[1] = status == CT_OK ? 0 : column + 1;
+  UNPROTECT(2);
+  return place;
+}
+
+/* The places one after the other: embedded coordinates, then values. */
+static double *pack_places(const ct_points *points, const ct_covariance *covariance, SEXP values,
+                           const ct_run *run) {
+  size_t dim = (size_t)ct_covariance_dim(covariance, points->dim), n = (size_t)points->n;
+  size_t columns = (size_t)Rf_ncols(values), stride = dim + columns;
+  double *place = ct_arena_get(&run->arena, n * stride, sizeof *place);
+  const double *value = REAL(values);
+#pragma omp parallel for num_threads(run->threads) schedule(static) if (n > FFI_PARALLEL)
+  for (int i = 0; i < points->n; i++) {
+    double *at = place + (size_t)i * stride;
+    ct_covariance_embed(covariance, points, i, at);
+    for (size_t c = 0; c < columns; c++) at[dim + c] = value[(size_t)i + c * n];
+  }
+  return place;
+}
+
+/* process: list(cov, locs, values, index, first, noise, group, settled), checked by R. */
+static ct_process process_view(SEXP process, ct_covariance *covariance, const ct_run *run) {
+  ct_points points = ffi_points(ffi_list_get(process, "locs"));
+  SEXP values = ffi_list_get(process, "values"), noise = ffi_list_get(process, "noise");
+  SEXP group = ffi_list_get(process, "group");
+  *covariance = ffi_covariance_view(ffi_list_get(process, "cov"));
+  return (ct_process){
+      .covariance = covariance,
+      .sets = sets_view(ffi_list_get(process, "index"), ffi_list_get(process, "first")),
+      .n = points.n,
+      .dim = ct_covariance_dim(covariance, points.dim),
+      .values = Rf_ncols(values),
+      .place = pack_places(&points, covariance, values, run),
+      .noise = noise == R_NilValue ? NULL : REAL(noise),
+      .group = INTEGER(group),
+      .groups = (int)Rf_xlength(group) - 1,
+      .settled = Rf_asLogical(ffi_list_get(process, "settled")) == TRUE};
+}
+
+/* Unpacks a lower triangle of n rows into a symmetric matrix; returns what follows it. */
+static const double *unpack(const double *packed, int n, double *matrix) {
+  for (int a = 0; a < n; a++)
+    for (int b = 0; b <= a; b++, packed++) matrix[a + b * n] = matrix[b + a * n] = *packed;
+  return packed;
+}
+
+/* list(log_d, dropped, products, d_log_d, d_products, information), see process.h; an array of
+ * products and a row and column of the information for each direction, NULL without gradient. */
+SEXP ffi_process_sums(SEXP process, SEXP gradient, SEXP run) {
+  ffi_run state;
+  ffi_run_start(&state, run);
+  ct_covariance covariance;
+  ct_process core = process_view(process, &covariance, &state.run);
+  int with_gradient = Rf_asLogical(gradient) == TRUE, values = core.values;
+  int directions = ct_process_directions(&core);
+  double *sums =
+      (double *)R_alloc((size_t)ct_process_sum_count(&core, with_gradient), sizeof *sums);
+  ffi_raise(ct_process_sums(&core, with_gradient, sums, &state.run));
+  ffi_run_finish(&state);
+  const char *names[] = {"log_d",      "dropped",     "products", "d_log_d",
+                         "d_products", "information", ""};
+  SEXP answer = PROTECT(Rf_mkNamed(VECSXP, names));
+  SET_VECTOR_ELT(answer, 0, Rf_ScalarReal(sums[CT_SUM_LOG_D]));
+  SET_VECTOR_ELT(answer, 1, Rf_ScalarReal(sums[CT_SUM_DROPPED]));
+  SET_VECTOR_ELT(answer, 2, Rf_allocMatrix(REALSXP, values, values));
+  const double *next = unpack(sums + CT_SUMS_ALONE, values, REAL(VECTOR_ELT(answer, 2)));
+  if (with_gradient) {
+    SET_VECTOR_ELT(answer, 3, Rf_allocVector(REALSXP, directions));
+    SET_VECTOR_ELT(answer, 4, Rf_alloc3DArray(REALSXP, values, values, directions));
+    SET_VECTOR_ELT(answer, 5, Rf_allocMatrix(REALSXP, directions, directions));
+    for (int d = 0; d < directions; d++) {
+      REAL(VECTOR_ELT(answer, 3))[d] = *next;
+      next = unpack(next + 1, values, REAL(VECTOR_ELT(answer, 4)) + (size_t)d * values * values);
+    }
+    unpack(next, directions, REAL(VECTOR_ELT(answer, 5)));
+  }
+  UNPROTECT(2);
+  return answer;
+}
+
+/* list(weights, variance, dropped): weights lie as the index does. */
+SEXP ffi_process_factor(SEXP process, SEXP run) {
+  ffi_run state;
+  ffi_run_start(&state, run);
+  ct_covariance covariance;
+  ct_process core = process_view(process, &covariance, &state.run);
+  const char *names[] = {"weights", "variance", "dropped", ""};
+  SEXP answer = PROTECT(Rf_mkNamed(VECSXP, names));
+  SET_VECTOR_ELT(answer, 0, Rf_allocMatrix(REALSXP, core.sets.count, core.sets.size));
+  SET_VECTOR_ELT(answer, 1, Rf_allocVector(REALSXP, core.sets.count));
+  double dropped = 0;
+  ffi_raise(ct_process_factor(&core, REAL(VECTOR_ELT(answer, 0)), REAL(VECTOR_ELT(answer, 1)),
+                              &dropped, &state.run));
+  ffi_run_finish(&state);
+  SET_VECTOR_ELT(answer, 2, Rf_ScalarReal(dropped));
+  UNPROTECT(2);
+  return answer;
+}
