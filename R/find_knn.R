@@ -67,7 +67,7 @@ search_neighbors <- function(index, queries, k, oversample, recall_sample, run) 
   width <- as.integer(min(oversample * k, length(index)))
   answer <- .Call(C_ffi_find_local, index, queries, k, width, run)
   if (recall_sample > 0) answer$stats$recall <- sampled_recall(index, queries, answer, k, recall_sample, run)
-  new_neighbors(answer, queries, index$metric, exact = FALSE)
+  new_neighbors(answer, queries, index, exact = FALSE)
 }
 
 # Recall of a random sample of the queries against the exact search: c(mean, standard error, size).
@@ -129,7 +129,7 @@ search_knn <- function(index, queries, k, run, engine = default_engine(index)) {
   k <- as.integer(k)
   answer <- if (engine == "euclid") search_correlation(index, queries, k, run)
             else .Call(C_ffi_find_knn, index, queries, k, engine, run)
-  new_neighbors(answer, queries, index$metric)
+  new_neighbors(answer, queries, index)
 }
 
 default_engine <- function(index) {

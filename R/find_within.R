@@ -32,15 +32,15 @@ find_within <- function(tree, query = NULL, rows = NULL, radius, predecessors = 
 search_within <- function(index, queries, radius, run, engine = default_engine(index)) {
   if (engine == "euclid") engine <- "correlation"
   answer <- .Call(C_ffi_find_within, index, queries, as.double(radius), engine, run)
-  structure(answer[c("index", "distance", "offset")], class = "covertree_within", metric = index$metric,
-            exact = TRUE, stats = answer$stats, radius = radius)
+  do.call(structure, c(list(answer[c("index", "distance", "offset")], class = "covertree_within", exact = TRUE,
+                            stats = answer$stats, radius = radius, query_names = queries$names), result_origin(queries, index)))
 }
 
 as_ragged <- function(flat, names) {
   count <- diff(flat$offset)
   query <- factor(rep.int(seq_along(count), count), levels = seq_along(count))
   cut <- function(v) stats::setNames(unname(split(v, query)), names)
-  attributes <- attributes(flat)[c("class", "metric", "exact", "stats", "radius")]
+  attributes <- attributes(flat)[setdiff(names(attributes(flat)), c("names", "query_names"))]
   do.call(structure, c(list(list(index = cut(flat$index), distance = cut(flat$distance))), attributes))
 }
 

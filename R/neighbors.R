@@ -1,12 +1,18 @@
 # The one result class and its converters.
 
-# answer: list(index, distance, stats) of the core; queries: from resolve_queries(). Attributes that only this package reads:
-# predecessors, rows (NULL: all rows in order) and first (number of the first query as a row).
-new_neighbors <- function(answer, queries, metric, exact = TRUE) {
+# answer: list(index, distance, stats) of the core; queries: from resolve_queries().
+new_neighbors <- function(answer, queries, index, exact = TRUE) {
   if (!is.null(queries$names)) rownames(answer$index) <- rownames(answer$distance) <- queries$names
-  structure(list(index = answer$index, distance = answer$distance), class = "covertree_neighbors",
-            metric = metric, exact = exact, stats = answer$stats, predecessors = queries$predecessors,
-            rows = queries$rows, first = if (is.null(queries$points)) 1L)
+  parts <- list(index = answer$index, distance = answer$distance)
+  do.call(structure, c(list(parts, class = "covertree_neighbors", exact = exact, stats = answer$stats),
+                       result_origin(queries, index)))
+}
+
+# What results remember of a search, for their methods: the metric, predecessors, rows (NULL: all rows in order), first (number of
+# the first query as a row; NULL: new points), and size and labels (row names) of the indexed points.
+result_origin <- function(queries, index) {
+  list(metric = index$metric, predecessors = queries$predecessors, rows = queries$rows,
+       first = if (is.null(queries$points)) 1L, size = length(index), labels = rownames(index$x))
 }
 
 #' @export

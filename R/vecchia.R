@@ -62,6 +62,8 @@ prediction_neighbors <- function(index, locs_pred, m, cond_on, oversample, recal
   attr(found, "predecessors") <- TRUE
   attr(found, "rows") <- NULL
   attr(found, "first") <- n + 1L
+  attr(found, "size") <- n + nrow(pred)
+  attr(found, "labels") <- NULL
   found
 }
 
