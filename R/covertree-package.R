@@ -22,8 +22,9 @@
 #' # Threads
 #'
 #' Every function takes `threads`. `NULL`, the default, means the option `covertree.threads` if it is
-#' set; otherwise `OMP_THREAD_LIMIT` or the option `mc.cores` if set; otherwise half the processors. In
-#' a forked child (such as [parallel::mclapply()] makes) there is always one thread.
+#' set; otherwise the least of the environment variables `OMP_NUM_THREADS` and `OMP_THREAD_LIMIT` and the option
+#' `mc.cores`, as far as they are set, and 2 where a package check limits cores by `_R_CHECK_LIMIT_CORES_`; otherwise half the
+#' processors. In a forked child (such as [parallel::mclapply()] makes) there is always one thread.
 #'
 #' # Progress
 #'
@@ -31,5 +32,6 @@
 #' and otherwise a bar in interactive sessions.
 #'
 #' @keywords internal
+#' @importFrom cli cli_abort
 #' @useDynLib covertree, .registration = TRUE, .fixes = "C_"
 "_PACKAGE"

@@ -9,10 +9,25 @@ resolve_threads <- function(threads, call = rlang::caller_env()) {
 default_threads <- function() {
   asked <- getOption("covertree.threads")
   if (!is.null(asked)) return(asked)
-  limits <- suppressWarnings(as.integer(c(Sys.getenv("OMP_THREAD_LIMIT"), getOption("mc.cores", NA))))
-  limits <- limits[!is.na(limits) & limits >= 1]
+  limits <- thread_limits()
   if (length(limits)) return(min(limits))
   max(1L, .Call(C_ffi_processors) %/% 2L)
+}
+
+# What the session was told by its scheduler, its user or a package check. OpenMP takes a list, a number per level.
+thread_limits <- function() {
+  openmp <- sub(",.*", "", Sys.getenv(c("OMP_NUM_THREADS", "OMP_THREAD_LIMIT")))
+  limits <- suppressWarnings(as.integer(c(openmp, getOption("mc.cores", NA))))
+  checked <- !tolower(Sys.getenv("_R_CHECK_LIMIT_CORES_")) %in% c("", "false")
+  limits <- c(limits, if (checked) 2L)
+  limits[!is.na(limits) & limits >= 1]
+}
+
+# A process that parallel has forked before this package was loaded in it, unseen by the handler in C.
+.onLoad <- function(libname, pkgname) {
+  if (!"parallel" %in% loadedNamespaces()) return()
+  is_child <- get0("isChild", envir = asNamespace("parallel"), mode = "function")
+  if (!is.null(is_child) && isTRUE(is_child())) .Call(C_ffi_note_fork)
 }
 
 resolve_progress <- function(progress, call = rlang::caller_env()) {

@@ -39,6 +39,7 @@ SEXP ffi_find_within(SEXP index, SEXP queries, SEXP radius, SEXP engine, SEXP ru
 SEXP ffi_sets_check(SEXP index, SEXP first, SEXP run);
 SEXP ffi_process_sums(SEXP process, SEXP gradient, SEXP run);
 SEXP ffi_process_factor(SEXP process, SEXP run);
+SEXP ffi_note_fork(void);
 SEXP ffi_threads(SEXP requested);
 SEXP ffi_processors(void);
 SEXP ffi_simd(void);
@@ -54,8 +55,8 @@ typedef struct {
 } ffi_run;
 
 /* Fills in what the core needs; the bar is protected by the caller's PROTECT count: one
- * protection. */
-void ffi_run_start(ffi_run *state, SEXP run);
+ * protection. doing: what the bar says, such as "Searching". */
+void ffi_run_start(ffi_run *state, SEXP run, const char *doing);
 void ffi_run_finish(ffi_run *state);
 
 /* Says that memory is going to be written, all of it. Pages of 4 KB that are touched for the first

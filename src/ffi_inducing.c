@@ -5,7 +5,7 @@
 /* k-means++ centres of points: a matrix with a row per centre; the random numbers are R's. */
 SEXP ffi_kmeans(SEXP x, SEXP uniform, SEXP steps, SEXP run) {
   ffi_run state;
-  ffi_run_start(&state, run);
+  ffi_run_start(&state, run, "Clustering");
   ct_points points = ffi_points(x);
   int m = (int)Rf_xlength(uniform), dim = points.dim, count = 0;
   double *packed = ffi_row_major(&points, NULL, &state.run);

@@ -3,7 +3,7 @@
 /* The first count rows of the maximin order that begins with row first, counted from 1. */
 SEXP ffi_order_maxmin(SEXP x, SEXP metric, SEXP first, SEXP count, SEXP run) {
   ffi_run state;
-  ffi_run_start(&state, run);
+  ffi_run_start(&state, run, "Ordering");
   ct_points points = ffi_points(x);
   ct_metric core = ffi_metric(metric);
   ct_stats stats = {0};
@@ -20,7 +20,7 @@ SEXP ffi_order_maxmin(SEXP x, SEXP metric, SEXP first, SEXP count, SEXP run) {
 /* Rows along a Hilbert curve, counted from 1. */
 SEXP ffi_order_hilbert(SEXP x, SEXP metric, SEXP run) {
   ffi_run state;
-  ffi_run_start(&state, run);
+  ffi_run_start(&state, run, "Ordering");
   ct_points points = ffi_points(x);
   ct_metric core = ffi_metric(metric);
   int *rank = ct_arena_get(&state.run.arena, (size_t)points.n, sizeof *rank);
@@ -35,7 +35,7 @@ SEXP ffi_order_hilbert(SEXP x, SEXP metric, SEXP run) {
 /* Distances of all rows to their centre. */
 SEXP ffi_centre_distance(SEXP x, SEXP metric, SEXP run) {
   ffi_run state;
-  ffi_run_start(&state, run);
+  ffi_run_start(&state, run, "Ordering");
   ct_points points = ffi_points(x);
   ct_metric core = ffi_metric(metric);
   SEXP distance = PROTECT(Rf_allocVector(REALSXP, points.n));

@@ -15,7 +15,7 @@ static ct_sets sets_view(SEXP index, SEXP first) {
  * its row. */
 SEXP ffi_sets_check(SEXP index, SEXP first, SEXP run) {
   ffi_run state;
-  ffi_run_start(&state, run);
+  ffi_run_start(&state, run, "Evaluating");
   ct_sets sets = sets_view(index, first);
   int set = -1, column = -1;
   ct_status status = ct_sets_check(&sets, &set, &column, &state.run);
@@ -74,7 +74,7 @@ static const double *unpack(const double *packed, int n, double *matrix) {
  * products and a row and column of the information for each direction, NULL without gradient. */
 SEXP ffi_process_sums(SEXP process, SEXP gradient, SEXP run) {
   ffi_run state;
-  ffi_run_start(&state, run);
+  ffi_run_start(&state, run, "Evaluating");
   ct_covariance covariance;
   ct_process core = process_view(process, &covariance, &state.run);
   int with_gradient = Rf_asLogical(gradient) == TRUE, values = core.values;
@@ -107,7 +107,7 @@ SEXP ffi_process_sums(SEXP process, SEXP gradient, SEXP run) {
 /* list(weights, variance, dropped): weights lie as the index does. */
 SEXP ffi_process_factor(SEXP process, SEXP run) {
   ffi_run state;
-  ffi_run_start(&state, run);
+  ffi_run_start(&state, run, "Evaluating");
   ct_covariance covariance;
   ct_process core = process_view(process, &covariance, &state.run);
   const char *names[] = {"weights", "variance", "dropped", ""};

@@ -8,7 +8,7 @@
  * holds the two closest points, counted from 1. u: embedded, a row per point. */
 SEXP ffi_factor(SEXP cov, SEXP u, SEXP jitter, SEXP run) {
   ffi_run state;
-  ffi_run_start(&state, run);
+  ffi_run_start(&state, run, "Factoring");
   ct_covariance core = ffi_covariance_view(cov);
   ct_points points = ffi_points(u);
   double *packed = ffi_row_major(&points, NULL, &state.run);
@@ -38,7 +38,7 @@ SEXP ffi_factor(SEXP cov, SEXP u, SEXP jitter, SEXP run) {
  * order[pos]. x, u: embedded; order: rows counted from 1, or NULL for the rows as they come. */
 SEXP ffi_factor_apply(SEXP cov, SEXP L, SEXP u, SEXP x, SEXP order, SEXP run) {
   ffi_run state;
-  ffi_run_start(&state, run);
+  ffi_run_start(&state, run, "Factoring");
   ct_covariance core = ffi_covariance_view(cov);
   ct_points points = ffi_points(x), inducing = ffi_points(u);
   double *packed = ffi_row_major(&points, ffi_rows(order, &state.run), &state.run);
@@ -219,7 +219,7 @@ const ct_net *ffi_net_view(SEXP list, const ct_residual *index, const ct_run *ru
  * bytes: most memory of it, 0 for the default. */
 SEXP ffi_net(SEXP index, SEXP bytes, SEXP forced, SEXP run) {
   ffi_run state;
-  ffi_run_start(&state, run);
+  ffi_run_start(&state, run, "Building");
   SEXP metric = ffi_list_get(index, "metric");
   ct_covariance cov = ffi_covariance_view(ffi_list_get(metric, "cov"));
   const int *order = ffi_block_rows(index, &state.run);

@@ -134,7 +134,7 @@ static ct_status knn(const search *s, int k, int *id, double *dist, ct_stats *st
 
 SEXP ffi_find_knn(SEXP index, SEXP queries, SEXP k_, SEXP engine, SEXP run) {
   ffi_run state;
-  ffi_run_start(&state, run);
+  ffi_run_start(&state, run, "Searching");
   search s;
   view(&s, index, queries, engine_of(engine), &state.run);
   int k = Rf_asInteger(k_);
@@ -151,7 +151,7 @@ SEXP ffi_find_knn(SEXP index, SEXP queries, SEXP k_, SEXP engine, SEXP run) {
 /* The k best, by the index's correlation, of the width nearest candidates in input space. */
 SEXP ffi_find_local(SEXP index, SEXP queries, SEXP k_, SEXP width_, SEXP run) {
   ffi_run state;
-  ffi_run_start(&state, run);
+  ffi_run_start(&state, run, "Searching");
   search s;
   view(&s, index, queries, BY_CORRELATION, &state.run);
   int k = Rf_asInteger(k_), width = Rf_asInteger(width_);
@@ -191,7 +191,7 @@ static ct_status fill_within(const search *s, double radius, const size_t *offse
 /* list(offset, index, distance, stats): query q owns entries offset[q] + 1 .. offset[q + 1]. */
 SEXP ffi_find_within(SEXP index, SEXP queries, SEXP radius, SEXP engine, SEXP run) {
   ffi_run state;
-  ffi_run_start(&state, run);
+  ffi_run_start(&state, run, "Searching");
   search s;
   view(&s, index, queries, engine_of(engine), &state.run);
   ct_stats stats = {0}, counting = {0};

@@ -83,11 +83,20 @@ static ct_simd simd_of(SEXP name) {
   return best;
 }
 
-void ffi_run_start(ffi_run *state, SEXP run) {
+/* cli's functions are there once its namespace is loaded, which the package imports from. */
+static SEXP bar_of(double total, const char *doing) {
+  const char *names[] = {"name", ""};
+  SEXP config = PROTECT(Rf_mkNamed(VECSXP, names));
+  SET_VECTOR_ELT(config, 0, Rf_mkString(doing));
+  SEXP bar = cli_progress_bar(total, config);
+  UNPROTECT(1);
+  return bar;
+}
+
+void ffi_run_start(ffi_run *state, SEXP run, const char *doing) {
   state->total = 1000;
   state->bar = R_NilValue;
-  if (Rf_asLogical(ffi_list_get(run, "progress")) == TRUE)
-    state->bar = cli_progress_bar(state->total, R_NilValue);
+  if (Rf_asLogical(ffi_list_get(run, "progress")) == TRUE) state->bar = bar_of(state->total, doing);
   PROTECT(state->bar);
   state->run = (ct_run){.arena = {scratch, NULL},
                         .threads = Rf_asInteger(ffi_list_get(run, "threads")),

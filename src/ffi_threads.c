@@ -8,8 +8,9 @@
 #endif
 
 /* OpenMP's pool of threads does not survive a fork: a child that opens a parallel region after its
- * parent did hangs. The handler notes that this process is a child; ffi_threads() then answers
- * 1. */
+ * parent did hangs. The handler notes that this process is a child; ffi_threads() then answers 1.
+ * It does not see the fork of a process that loads the package only afterwards, whose parent may
+ * have opened regions of another package: R tells of that when it loads. */
 static int forked = 0;
 
 #ifndef _WIN32
@@ -22,6 +23,11 @@ void ffi_threads_init(void) {
 #ifndef _WIN32
   pthread_atfork(NULL, NULL, note_fork);
 #endif
+}
+
+SEXP ffi_note_fork(void) {
+  forked = 1;
+  return R_NilValue;
 }
 
 static int processors(void) {

@@ -96,7 +96,7 @@ static const int *sibling_rank(SEXP siblings, const ct_points *points, const ct_
  * parent distances are then those of the metric. */
 SEXP ffi_tree_build(SEXP index, SEXP siblings, SEXP euclidean, SEXP run) {
   ffi_run state;
-  ffi_run_start(&state, run);
+  ffi_run_start(&state, run, "Building");
   ct_points points = layout_points(index);
   ct_metric metric = layout_metric(index);
   int annotate = Rf_asLogical(euclidean) == TRUE;
@@ -124,7 +124,7 @@ SEXP ffi_tree_build(SEXP index, SEXP siblings, SEXP euclidean, SEXP run) {
 /* list(tree, stats): the index's topology with radii and parent distances of its metric. */
 SEXP ffi_tree_annotate(SEXP index, SEXP run) {
   ffi_run state;
-  ffi_run_start(&state, run);
+  ffi_run_start(&state, run, "Building");
   SEXP vectors = PROTECT(Rf_duplicate(ffi_list_get(index, "tree")));
   ct_tree tree = ffi_sound_tree(vectors, &state.run);
   ct_distances distances = ffi_distances(index, R_NilValue, &state.run);
@@ -142,7 +142,7 @@ SEXP ffi_tree_annotate(SEXP index, SEXP run) {
 /* list(order, stats): the k-d order, rows counted from 1. */
 SEXP ffi_block_order(SEXP x, SEXP metric, SEXP run) {
   ffi_run state;
-  ffi_run_start(&state, run);
+  ffi_run_start(&state, run, "Building");
   ct_points points = ffi_points(x);
   ct_metric core = ffi_metric(metric);
   ct_stats stats = {0};
@@ -161,7 +161,7 @@ SEXP ffi_block_order(SEXP x, SEXP metric, SEXP run) {
 /* NULL, or list(broken, position): the first invariant that does not hold. */
 SEXP ffi_tree_check(SEXP index, SEXP annotated, SEXP run) {
   ffi_run state;
-  ffi_run_start(&state, run);
+  ffi_run_start(&state, run, "Checking");
   ct_tree core = ffi_tree(ffi_list_get(index, "tree"), &state.run);
   ct_tree_fault fault = {NULL, -1};
   ct_distances distances = ffi_distances(index, R_NilValue, &state.run);
@@ -182,7 +182,7 @@ SEXP ffi_tree_check(SEXP index, SEXP annotated, SEXP run) {
 /* Canonical distances of one row to others, for tests. */
 SEXP ffi_distance(SEXP index, SEXP row, SEXP rows, SEXP run) {
   ffi_run state;
-  ffi_run_start(&state, run);
+  ffi_run_start(&state, run, "Measuring");
   ct_distances distances = ffi_distances(index, R_NilValue, &state.run);
   int count = (int)Rf_xlength(rows);
   SEXP out = PROTECT(Rf_allocVector(REALSXP, count));

@@ -24,6 +24,7 @@ static const R_CallMethodDef entries[] = {
     ENTRY(ffi_find_within, 5),
     ENTRY(ffi_kmeans, 4),
     ENTRY(ffi_net, 4),
+    ENTRY(ffi_note_fork, 0),
     ENTRY(ffi_order_hilbert, 3),
     ENTRY(ffi_order_maxmin, 5),
     ENTRY(ffi_process_factor, 2),

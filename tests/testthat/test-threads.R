@@ -3,12 +3,66 @@ test_that("threads come from the argument, the option, the limit, or half the pr
   expect_identical(covertree:::resolve_threads(1), 1L)
   expect_identical(covertree:::resolve_threads(10000), available)
   withr::local_options(covertree.threads = NULL, mc.cores = NULL)
-  withr::local_envvar(OMP_THREAD_LIMIT = NA)
+  withr::local_envvar(OMP_THREAD_LIMIT = NA, OMP_NUM_THREADS = NA, `_R_CHECK_LIMIT_CORES_` = NA)
   expect_identical(covertree:::resolve_threads(NULL), max(1L, available %/% 2L))
   withr::local_envvar(OMP_THREAD_LIMIT = "1")
   expect_identical(covertree:::resolve_threads(NULL), 1L)
   withr::local_options(covertree.threads = 2)
   expect_identical(covertree:::resolve_threads(NULL), min(2L, available))
+})
+
+test_that("the default honours what a scheduler, a user or a package check says, the least of them", {
+  withr::local_options(covertree.threads = NULL, mc.cores = NULL)
+  default <- covertree:::default_threads
+  environment(default) <- list2env(list(.Call = function(...) 64L), parent = asNamespace("covertree"))
+  told <- function(...) withr::with_envvar(c(...), default())
+  none <- c(OMP_THREAD_LIMIT = NA, OMP_NUM_THREADS = NA, `_R_CHECK_LIMIT_CORES_` = NA)
+  with <- function(...) told(replace(none, names(c(...)), c(...)))
+  expect_identical(with(), 32L)
+  expect_identical(with(OMP_NUM_THREADS = "1"), 1L)
+  expect_identical(with(OMP_NUM_THREADS = "6,2"), 6L)
+  expect_identical(with(OMP_NUM_THREADS = "6", OMP_THREAD_LIMIT = "4"), 4L)
+  expect_identical(with(OMP_NUM_THREADS = "many"), 32L)
+  expect_identical(with(`_R_CHECK_LIMIT_CORES_` = "TRUE"), 2L)
+  expect_identical(with(`_R_CHECK_LIMIT_CORES_` = "false"), 32L)
+  expect_identical(withr::with_options(list(mc.cores = 3), with(OMP_NUM_THREADS = "6")), 3L)
+})
+
+# Runs code in a fresh Rscript with this library; its output, lines of both streams.
+fresh_session <- function(code) {
+  script <- withr::local_tempfile(fileext = ".R")
+  writeLines(code, script)
+  suppressWarnings(system2(file.path(R.home("bin"), "Rscript"), script, stdout = TRUE, stderr = TRUE,
+                           env = paste0("R_LIBS=", paste(.libPaths(), collapse = ":"))))
+}
+
+test_that("a fresh session draws a bar that says what is done", {
+  out <- fresh_session(c(
+    "options(cli.progress_show_after = 0, cli.progress_handlers_only = 'cli', cli.dynamic = TRUE)",
+    "set.seed(1); x <- matrix(rnorm(4e5), ncol = 20)",
+    "nn <- covertree::find_knn(x, k = 10, threads = 1, progress = TRUE)",
+    "tree <- covertree::cover_tree(x, threads = 1, progress = TRUE)",
+    "cat('done', dim(nn$index), '\n')"))
+  expect_match(paste(out, collapse = "\n"), "done 20000 10")
+  expect_match(paste(out, collapse = "\n"), "Building")
+  expect_match(paste(out, collapse = "\n"), "Searching")
+})
+
+test_that("a forked child that loads the package after its parent used threads answers with one thread", {
+  skip_on_cran()
+  skip_on_os("windows")
+  skip_if_not_installed("data.table")
+  out <- fresh_session(c(
+    "data.table::setDTthreads(2)",
+    "d <- data.table::data.table(a = runif(3e6)); data.table::setorder(d, a)",
+    "job <- parallel::mcparallel({",
+    "  nn <- covertree::find_knn(matrix(runif(40000), ncol = 2), k = 5, threads = 2)",
+    "  c(nrow(nn$index), attr(nn, 'stats')$threads)",
+    "})",
+    "answer <- parallel::mccollect(job, wait = FALSE, timeout = 20)",
+    "if (is.null(answer)) tools::pskill(job$pid, 9)",
+    "cat('answer', answer[[1]], '\n')"))
+  expect_match(paste(out, collapse = "\n"), "answer 20000 1")
 })
 
 test_that("answers so large that all threads touch their pages first are the same, and filled to the last entry", {
@@ -75,5 +129,21 @@ test_that("the random seed is left alone", {
   tree <- cover_tree(x)
   find_knn(tree, k = 2)
   vecchia_neighbors(x, m = 2)
+  near <- metric_residual(cov_matern(1.5, lengthscale = 2), x[1:9, ] + 0.01)
+  local <- find_knn(x, k = 3, metric = near, oversample = 2, recall_sample = 100)
+  again <- vecchia_neighbors(x, m = 3, metric = near, oversample = 2, recall_sample = 100)
   expect_identical(.Random.seed, before)
+  same <- find_knn(x, k = 3, metric = near, oversample = 2, recall_sample = 100)
+  expect_identical(attr(same, "stats")$recall, attr(local, "stats")$recall)
+})
+
+test_that("a sample has its size, no number twice, and is spread over all", {
+  for (count in c(1, 10, 1000)) for (size in unique(c(1, count %/% 3 + 1, count))) {
+    rows <- covertree:::sampled_rows(count, size)
+    expect_identical(rows, sort(unique(rows)))
+    expect_length(rows, size)
+    expect_true(all(rows %in% seq_len(count)))
+  }
+  cells <- table(cut(covertree:::sampled_rows(1e5, 5000), 20))
+  expect_gt(chisq.test(cells)$p.value, 1e-3)
 })

@@ -84,9 +84,10 @@ void ct_scan_block_ask(ct_scan_block *block, int lane, double least) {
 }
 
 /* Rows of V that lie a multiple of 512 bytes apart fall into the same few sets of the first level
- * cache and push each other out: they are copied to where they do not. */
+ * cache and push each other out: they are copied to where they do not. A correlation without a
+ * factor has no rows. */
 static void place_rows(ct_scan_block *block, const ct_residual *index, ct_pair_rows *rows) {
-  if (index->stride % 64) return;
+  if (index->stride == 0 || index->stride % 64) return;
   size_t step = (size_t)index->stride + 8;
   for (int i = 0; i < CT_TILE_ROWS; i++) {
     memcpy(block->V + (size_t)i * step, rows->V[i], (size_t)index->rank * sizeof *block->V);
