@@ -12,8 +12,9 @@
 #' @param self `TRUE`: an indexed point is its own first candidate.
 #' @param oversample `Inf`, the default, for an exact search. For [metric_residual()], a whole number `c` asks for the local search
 #'   instead: only the `c * k` candidates nearest in input space are scored. Other metrics are always searched exactly.
-#' @param recall_sample For a local search: how many of the queries, drawn at random, are searched exactly as well to measure the recall,
-#'   which `stats$recall` and [print()] report with its standard error.
+#' @param recall_sample For a local search: how many of the queries are searched exactly as well to measure the recall, which
+#'   `stats$recall` and [print()] report with its standard error. They are drawn by a generator of the package's own, the same ones
+#'   in every call: R's random seed is left alone.
 #' @param metric What "near" means when `tree` holds points, see [metrics]; Euclidean by default.
 #' @inheritParams cover_tree
 #'
@@ -73,11 +74,25 @@ search_neighbors <- function(index, queries, k, oversample, recall_sample, run) 
 # Recall of a random sample of the queries against the exact search: c(mean, standard error, size).
 sampled_recall <- function(index, queries, answer, k, size, run) {
   count <- nrow(answer$index)
-  chosen <- sort(sample.int(count, min(size, count)))
+  chosen <- sampled_rows(count, min(size, count))
   truth <- search_knn(index, pick_queries(queries, chosen), k, run)
   recall <- neighbor_recall(answer$index[chosen, , drop = FALSE], truth)
   error <- stats::sd(recall) / sqrt(length(recall)) * sqrt(1 - length(recall) / count)
   c(mean = mean(recall), se = if (length(recall) > 1) error else NA, size = length(recall))
+}
+
+# So many of the numbers 1 .. count, in order. The draw is Park and Miller's, exact in doubles, and R's seed is not touched.
+sampled_rows <- function(count, size) {
+  if (2 * size > count) return(setdiff(seq_len(count), sampled_rows(count, count - size)))
+  drawn <- logical(count)
+  state <- 1
+  while (size > 0) {
+    state <- (16807 * state) %% 2147483647
+    row <- floor(count * (state / 2147483647)) + 1
+    size <- size - !drawn[row]
+    drawn[row] <- TRUE
+  }
+  which(drawn)
 }
 
 # Who asks, checked, as the core takes it; names, predecessors and rows go into the result too.
