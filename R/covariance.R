@@ -107,7 +107,28 @@ check_covariance <- function(cov, arg = rlang::caller_arg(cov), call = rlang::ca
     stop_input(c("{.arg {arg}} must be a covariance, such as {.code cov_matern(1.5, lengthscale = 0.2)}.",
                  x = "It is {describe(cov)}."), call = call)
   }
+  fault <- covariance_fault(cov)
+  if (!is.null(fault)) {
+    stop_input(c("{.arg {arg}} is not as a covariance is made: {fault}.",
+                 i = "Make it anew by its function, see {.topic covertree::covariances}."), call = call)
+  }
 }
+
+# What the kinds of covariances hold, as metric_parts says it of metrics.
+covariance_parts <- local({
+  kind <- function(shape) {
+    list(variance = function(x) is_within(x, 1e-100, 1e100), lengthscale = function(x) all_positive(x),
+         nugget = function(x) is_within(x, 0), shape = shape, lonlat = function(x) is_flag(x))
+  }
+  smooth <- kind(function(x) is.null(x) || is_within(x, 0, 100))
+  list(exponential = smooth, gaussian = smooth, matern32 = smooth, matern52 = smooth, matern72 = smooth,
+       matern = kind(function(x) is_within(x, 0, 100) && x > 0),
+       powered = kind(function(x) is_within(x, 0, 2) && x > 0),
+       wendland = kind(function(x) is_within(x, 0, 2) && x == round(x)),
+       `function` = list(f = is.function, nugget = function(x) is_within(x, 0), lonlat = function(x) is_flag(x)))
+})
+
+covariance_fault <- function(cov) object_fault(cov, "covertree_covariance", covariance_parts)
 
 #' @export
 format.covertree_covariance <- function(x, ...) {
@@ -300,12 +321,4 @@ fit_covariance <- function(cov, x, call) {
   }
   cov$lengthscale <- rep_len(as.double(cov$lengthscale), want)
   cov
-}
-
-covariance_fits <- function(cov, columns) {
-  scalar <- function(x, least) is.double(x) && length(x) == 1 && is.finite(x) && x >= least
-  inherits(cov, "covertree_covariance") && is.character(cov$kind) && length(cov$kind) == 1 && cov$kind %in% .Call(C_ffi_covariance_kinds) &&
-    is.double(cov$lengthscale) && length(cov$lengthscale) == columns - isTRUE(cov$lonlat) &&
-    all(is.finite(cov$lengthscale) & cov$lengthscale > 0) && scalar(cov$variance, 1e-100) && scalar(cov$nugget, 0) &&
-    is_flag(cov$lonlat) && (is.null(cov$shape) || scalar(cov$shape, 0) && cov$shape <= 100)
 }

@@ -27,8 +27,12 @@
 #' The index is a plain list: [saveRDS()], forks and clusters just work. Beyond the points it takes 32
 #' bytes a point (28 for `metric_function()`). A correlation adds 8 and a second set of coordinates, divided by the
 #' lengthscales; [metric_residual()] adds its factor, 8 bytes for each inducing point (rounded up to a multiple of eight, and
-#' sometimes eight more), and maybe a net of at most `net_bytes`. `summary()` says what each part takes. Whatever comes
-#' back from a file is verified before it is used.
+#' sometimes eight more), and maybe a net of at most `net_bytes`. `summary()` says what each part takes.
+#'
+#' An index must not be edited: its checksum covers every part of it, and a changed one is refused. As long as a
+#' session keeps the index that `cover_tree()`, [update()] or [tree_check()] returned, calls know it as untouched
+#' at once. An index that comes back from a file is verified whole in each call; `tree <- tree_check(tree)`
+#' verifies it once.
 #'
 #' @return A list of class `cover_tree` with elements
 #'   \describe{
@@ -43,6 +47,7 @@
 #'       where they would not gain by it}
 #'     \item{`order`, `build`}{the arguments}
 #'     \item{`stats`}{counts and seconds of the build, as in [find_knn()]}
+#'     \item{`checksum`}{two integers over all the other parts}
 #'   }
 #'   `length()` is the number of points and `dim()` that of the matrix of points.
 #' @seealso [tree_check()] verifies an index; [find_knn()], [find_within()] and [vecchia_neighbors()] search it.
@@ -63,7 +68,7 @@ cover_tree <- function(x, metric = metric_euclidean(), order = c("hilbert", "nat
   index <- add_structure(index, run)
   index$order <- order
   index$build <- if (build == "auto") "euclidean" else build
-  add_net(add_tree(index, run), net_bytes, run)
+  seal_index(add_net(add_tree(index, run), net_bytes, run), run)
 }
 
 # An index without its search structures: checked points and a metric that fits them.
@@ -122,11 +127,11 @@ light_index <- function(x, metric, run, arg, call) {
 #'
 #' Checks every invariant of a cover tree: that rows form a tree in preorder with parents before their
 #' descendants, that children are covered by and separated from each other at their level, and that stored radii and
-#' distances are true.
+#' distances are true; and that no part of the index has been changed since it was made.
 #'
 #' @param tree An index from [cover_tree()].
 #' @inheritParams cover_tree
-#' @return `tree`, invisibly. An error of class `covertree_error_index` names the first broken invariant and the position
+#' @return `tree`, invisibly, known as verified: later calls with what is returned need not verify it again. An error of class `covertree_error_index` names the first broken invariant and the position
 #'   in the tree.
 #' @examples
 #' tree <- cover_tree(faithful)
@@ -139,14 +144,16 @@ tree_check <- function(tree, threads = NULL, progress = NULL) {
   if (!inherits(tree, "cover_tree")) {
     stop_input(c("{.arg tree} must be an index made by {.fn cover_tree}.", x = "It is {describe(tree)}."))
   }
-  check_index(tree, rlang::current_env())
+  call <- rlang::current_env()
   run <- run_settings(threads, progress)
-  fault <- .Call(C_ffi_tree_check, tree, tree$annotated, run)
+  refuse_index(index_fault(tree), call)
+  fault <- .Call(C_ffi_tree_check, tree, tree[["annotated"]], run)
   if (!is.null(fault)) {
-    stop_input(c("The tree breaks an invariant: {fault$broken}.", x = "Position {fault$position}, row {tree$tree$point[fault$position]}."),
-               kind = "index")
+    stop_input(c("The tree breaks an invariant: {fault$broken}.",
+                 x = "Position {fault$position}, row {tree$tree$point[fault$position]}."), kind = "index")
   }
-  invisible(tree)
+  refuse_index(checksum_fault(tree), call)
+  invisible(seal_index(tree, run))
 }
 
 #' @export

@@ -1,40 +1,78 @@
-# Types and lengths of an index that may come from anywhere; the core verifies what they hold before it reads on.
+# Indexes that may come from anywhere. What a seal holds has not been touched since it was verified;
+# any other index is looked at whole: types and lengths, and then its checksum.
 check_index <- function(tree, call) {
-  broken <- tryCatch(index_fault(unclass(tree)), error = function(e) "a part is not of its type")
-  if (!is.null(broken)) {
-    stop_input(c("The index is damaged: {broken}.", i = "Build it anew with {.fn cover_tree}."),
-               kind = "index", call = call)
+  if (.Call(C_ffi_seal_holds, tree)) return(invisible())
+  refuse_index(index_fault(tree) %||% checksum_fault(tree), call)
+}
+
+refuse_index <- function(fault, call) {
+  if (is.null(fault)) return(invisible())
+  stop_input(c("The index is damaged: {fault}.", i = "Build it anew with {.fn cover_tree}."),
+             kind = "index", call = call)
+}
+
+# The index with a checksum over all its parts, as the last step of whatever makes one.
+seal_index <- function(index, run) {
+  index$checksum <- NULL
+  index$checksum <- .Call(C_ffi_seal, index, run$threads)
+  index
+}
+
+checksum_fault <- function(tree) {
+  kept <- unclass(tree)[["checksum"]]
+  if (!is.integer(kept) || !identical(as.vector(kept), .Call(C_ffi_checksum, tree, 1L))) {
+    "it is not what it was when it was made"
   }
 }
 
+# What is wrong with the shape of an index, in words; NULL: nothing. Names count to the letter.
 index_fault <- function(tree) {
+  tryCatch(shape_fault(unclass(tree)), error = function(e) "a part is not of its type")
+}
+
+shape_fault <- function(tree) {
   if (!is.list(tree)) return("it is not a list")
-  x <- tree$x
-  if (!is.double(x) || !is.matrix(x) || nrow(x) == 0 || ncol(x) == 0) return("`x` is not a matrix of points")
-  if (!is_metric(tree$metric)) return("`metric` is not a metric")
-  n <- nrow(x)
-  if (is_correlation(tree$metric)) {
-    fault <- residual_fault(tree, n)
-    if (!is.null(fault)) return(fault)
-  } else if (!is.null(tree$metric$lift) && (!is.double(tree$lifted) || !is.matrix(tree$lifted) || nrow(tree$lifted) != n)) {
-    return("`lifted` is not a matrix with a row per point")
-  } else if (is.null(tree$metric$lift) && !is.null(tree$lifted)) {
-    return("`lifted` belongs to no `cov_function()`")
-  } else if (!metric_fits(tree$metric, x, tree$lifted)) {
-    return("`x` and `metric` do not fit each other")
-  } else if (!is.null(tree$residual)) {
-    return("`residual` belongs to no correlation")
+  if (anyDuplicated(names(tree))) return("it has parts of one name")
+  x <- tree[["x"]]
+  if (!is.double(x) || !is.matrix(x) || nrow(x) == 0 || ncol(x) == 0) {
+    return("`x` is not a matrix of points")
   }
-  if (tree$metric$kind != "function" && (!is.integer(tree$blocks) || length(tree$blocks) != n)) {
+  metric <- tree[["metric"]]
+  fault <- metric_fault(metric)
+  if (!is.null(fault)) return(paste("`metric` is not a metric,", fault))
+  part_fault(tree, metric, nrow(x)) %||% blocks_fault(tree, metric, nrow(x)) %||%
+    nodes_fault(tree[["tree"]], nrow(x))
+}
+
+# What the metric needs beside the points.
+part_fault <- function(tree, metric, n) {
+  if (is_correlation(metric)) return(residual_fault(tree, metric, n))
+  lifted <- tree[["lifted"]]
+  if (is.null(metric[["lift"]]) != is.null(lifted)) {
+    return("`lifted` and `metric` do not fit each other")
+  }
+  if (!is.null(lifted) && (!is.double(lifted) || !is.matrix(lifted) || nrow(lifted) != n)) {
+    return("`lifted` is not a matrix with a row per point")
+  }
+  if (!metric_fits(metric, tree[["x"]], lifted)) return("`x` and `metric` do not fit each other")
+  if (!is.null(tree[["residual"]])) return("`residual` belongs to no correlation")
+}
+
+blocks_fault <- function(tree, metric, n) {
+  blocks <- tree[["blocks"]]
+  if (metric[["kind"]] != "function" && (!is.integer(blocks) || length(blocks) != n)) {
     return("`blocks` is not integer with an entry per point")
   }
-  type <- c(point = "integer", size = "integer", level = "integer", radius = "double", parent_distance = "double")
+}
+
+nodes_fault <- function(nodes, n) {
+  type <- c(point = "integer", size = "integer", level = "integer", radius = "double",
+            parent_distance = "double")
   for (name in names(type)) {
-    if (typeof(tree$tree[[name]]) != type[[name]] || length(tree$tree[[name]]) != n) {
+    if (typeof(nodes[[name]]) != type[[name]] || length(nodes[[name]]) != n) {
       return(paste0("`tree$", name, "` is not ", type[[name]], " with an entry per point"))
     }
   }
-  NULL
 }
 
 metric_fits <- function(metric, x, lifted) {
@@ -44,41 +82,53 @@ metric_fits <- function(metric, x, lifted) {
   }, error = function(e) FALSE)
 }
 
-# What the core will read of an index that may come from anywhere.
-residual_fault <- function(tree, n) {
-  part <- tree$residual
-  cov <- tree$metric$cov
-  if (!covariance_fits(cov, ncol(tree$x))) return("`metric$cov` is not a covariance that fits the points")
-  if (tree$metric$kind == "residual" && !is_flag(tree$metric$nugget)) return("`metric$nugget` is not TRUE or FALSE")
-  if (!is.double(part$embedded) || !identical(dim(part$embedded), c(n, ncol(tree$x) + isTRUE(cov$lonlat)))) {
+# What the core will read of a correlation's index.
+residual_fault <- function(tree, metric, n) {
+  part <- tree[["residual"]]
+  cov <- metric[["cov"]]
+  columns <- ncol(tree[["x"]])
+  embedded <- part[["embedded"]]
+  if (length(cov[["lengthscale"]]) != columns - cov[["lonlat"]]) {
+    return("`metric$cov` is not a covariance that fits the points")
+  }
+  if (!is.double(embedded) || !identical(dim(embedded), c(n, columns + cov[["lonlat"]]))) {
     return("`residual$embedded` is not a matrix with a row per point")
   }
-  if (any(.Call(C_ffi_check_points, part$embedded, metric_euclidean()) != 0)) {
+  if (any(.Call(C_ffi_check_points, embedded, metric_euclidean()) != 0)) {
     return("`residual$embedded` holds values that are no coordinates")
   }
-  if (!is.double(part$p) || length(part$p) != n || anyNA(part$p) || any(part$p < 0)) {
+  p <- part[["p"]]
+  if (!is.double(p) || length(p) != n || anyNA(p) || any(p < 0)) {
     return("`residual$p` is not a residual variance per point")
   }
-  rank <- part$rank
-  if (!is.integer(rank) || length(rank) != 1 || is.na(rank) || rank < 0) return("`residual$rank` is not a whole number")
-  if (rank > 0 && (!is.double(part$V) || !is.matrix(part$V) || ncol(part$V) != n || nrow(part$V) %% 8 != 0 || nrow(part$V) < rank)) {
-    return("`residual$V` is not a padded row of the factor per point")
+  rank <- part[["rank"]]
+  V_fault(part[["V"]], rank, n) %||% factor_fault(metric, rank, ncol(embedded)) %||% net_fault(tree[["net"]])
+}
+
+V_fault <- function(V, rank, n) {
+  if (!is.integer(rank) || length(rank) != 1 || is.na(rank) || rank < 0) {
+    return("`residual$rank` is not a whole number")
   }
-  if (!is.null(tree$net) && (!is.list(tree$net) || is.null(names(tree$net)))) return("`net` is not a list of arrays")
-  if (!is.null(tree$metric$L)) factor_fault(tree$metric, rank, ncol(part$embedded))
+  fits <- is.double(V) && is.matrix(V) && ncol(V) == n && nrow(V) %% 8 == 0 && nrow(V) >= rank
+  if (rank > 0 && !fits) return("`residual$V` is not a padded row of the factor per point")
+}
+
+net_fault <- function(net) {
+  if (!is.null(net) && (!is.list(net) || is.null(names(net)))) {
+    return("`net` is not a list of arrays")
+  }
 }
 
 # The factor of the inducing points, which makes V and p of new points.
 factor_fault <- function(metric, rank, columns) {
-  if (!is.double(metric$L) || !identical(dim(metric$L), c(rank, rank))) {
+  if (is.null(metric[["L"]])) return(NULL)
+  if (!is.double(metric[["L"]]) || !identical(dim(metric[["L"]]), c(rank, rank))) {
     return("`metric$L` is not the factor of the inducing points")
   }
-  if (!is.double(metric$u) || !identical(dim(metric$u), c(rank, columns))) {
+  if (!is.double(metric[["u"]]) || !identical(dim(metric[["u"]]), c(rank, columns))) {
     return("`metric$u` does not hold the inducing points")
   }
-  jitter <- metric$jitter_used
-  if (!is.double(jitter) || length(jitter) != 1 || !is.finite(jitter) || jitter < 0) {
+  if (is.null(metric[["jitter_used"]])) {
     return("`metric$jitter_used` is not the jitter of the factor")
   }
-  NULL
 }

@@ -102,6 +102,11 @@ check_metric <- function(metric, arg = rlang::caller_arg(metric), call = rlang::
     stop_input(c("{.arg {arg}} must be a metric, such as {.code metric_euclidean()}.",
                  x = "It is {describe(metric)}."), call = call)
   }
+  fault <- metric_fault(metric)
+  if (!is.null(fault)) {
+    stop_input(c("{.arg {arg}} is not as a metric is made: {fault}.",
+                 i = "Make it anew by its function, see {.topic covertree::metrics}."), call = call)
+  }
 }
 
 # The metric as the core takes it for points of so many columns: a scale per column, and a function that
@@ -123,13 +128,54 @@ fit_metric <- function(metric, x, run = NULL, call = rlang::caller_env(), lifted
   metric
 }
 
-is_metric <- function(metric) {
-  kinds <- c("euclidean", "manhattan", "maximum", "minkowski", "angular", "great_circle", "function", "correlation", "residual")
-  inherits(metric, "covertree_metric") && is.list(metric) && is.character(metric$kind) && length(metric$kind) == 1 &&
-    metric$kind %in% kinds && all(vapply(unclass(metric)[c("scale", "power", "radius")], is_positive, NA))
+# What the kinds of metrics hold beside their kind and label, and how to tell that it is sound. The
+# core takes it at its word, so names count to the letter: `$` would take `powers` for `power`.
+metric_parts <- list(
+  euclidean = list(scale = function(x) is.null(x) || all_positive(x)),
+  manhattan = list(),
+  maximum = list(),
+  minkowski = list(power = function(x) is_within(x, 1, 1000)),
+  angular = list(),
+  great_circle = list(radius = function(x) is_within(x, 0) && x > 0),
+  `function` = list(f = is.function, lift = function(x) is.null(x) || is.function(x)),
+  correlation = list(cov = function(x) is.null(covariance_fault(x))),
+  residual = list(
+    cov = function(x) is.null(covariance_fault(x)),
+    inducing = function(x) is.null(x) || is.double(x) && is.matrix(x),
+    V = function(x) is.null(x) || is.numeric(x) && is.matrix(x),
+    p = function(x) is.null(x) || is.numeric(x),
+    jitter = function(x) is.null(x) || is.numeric(x) && length(x) == 1 && is.finite(x) && x >= 0,
+    nugget = function(x) is_flag(x), u = function(x) is.null(x) || is.double(x) && is.matrix(x),
+    L = function(x) is.null(x) || is.double(x) && is.matrix(x),
+    jitter_used = function(x) is.null(x) || is_within(x, 0)
+  )
+)
+
+# What is wrong with a metric, in words; NULL: nothing.
+metric_fault <- function(metric) object_fault(metric, "covertree_metric", metric_parts)
+
+# The same for lists of a class whose kinds hold what parts says.
+object_fault <- function(object, class, parts) {
+  if (!inherits(object, class) || !is.list(object)) return("it is not one")
+  object <- unclass(object)
+  kind <- object[["kind"]]
+  if (!rlang::is_string(kind) || !kind %in% names(parts)) return("its `kind` is not known")
+  if (!rlang::is_string(object[["label"]])) return("its `label` is not a string")
+  parts <- parts[[kind]]
+  unknown <- setdiff(names(object), c("kind", "label", names(parts)))
+  if (length(unknown)) return(paste0("`", unknown[1], "` is none of its parts"))
+  if (anyDuplicated(names(object))) return("it has parts of one name")
+  for (name in names(parts)) {
+    if (!parts[[name]](object[[name]])) return(paste0("its `", name, "` is not sound"))
+  }
+  NULL
 }
 
-is_positive <- function(x) is.null(x) || is.double(x) && length(x) > 0 && all(is.finite(x) & x > 0)
+is_within <- function(x, min, max = Inf) {
+  is.double(x) && length(x) == 1 && is.finite(x) && x >= min && x <= max
+}
+
+all_positive <- function(x) is.double(x) && length(x) > 0 && all(is.finite(x) & x > 0)
 
 # Compares a user's function with the axioms on up to eight points, evenly spread over the rows.
 probe_metric <- function(metric, x, lifted, call) {

@@ -25,5 +25,6 @@ update.cover_tree <- function(object, metric, ..., threads = NULL, progress = NU
   renewed <- .Call(C_ffi_tree_annotate, index, run)
   index$tree <- renewed$tree
   index$stats <- add_stats(index$stats, renewed$stats)
-  if (is.null(object$net)) index else add_net(index, NULL, run)
+  if (!is.null(object$net)) index <- add_net(index, NULL, run)
+  seal_index(index, run)
 }

@@ -3,6 +3,7 @@
 
 #define R_NO_REMAP
 #include <R.h>
+#include <R_ext/Rdynload.h>
 #include <Rinternals.h>
 
 #include "ct.h"
@@ -15,6 +16,9 @@
 /* ---- .Call entries ---- */
 
 SEXP ffi_check_points(SEXP x, SEXP metric);
+SEXP ffi_checksum(SEXP index, SEXP threads);
+SEXP ffi_seal(SEXP index, SEXP threads);
+SEXP ffi_seal_holds(SEXP index);
 SEXP ffi_tree_build(SEXP index, SEXP siblings, SEXP euclidean, SEXP run);
 SEXP ffi_tree_annotate(SEXP index, SEXP run);
 SEXP ffi_tree_check(SEXP index, SEXP annotated, SEXP run);
@@ -113,6 +117,10 @@ int *ffi_block_rows(SEXP index, const ct_run *run);
 /* NULL, or a copy of rows counted from 1 as rows counted from 0. */
 int *ffi_rows(SEXP rows, const ct_run *run);
 
+/* The name of the index's element that holds its checksum, which is of all other elements. */
+#define FFI_CHECKSUM "checksum"
+
 void ffi_threads_init(void);
+void ffi_seal_init(DllInfo *dll);
 
 #endif

@@ -10,6 +10,7 @@ static const R_CallMethodDef entries[] = {
     ENTRY(ffi_block_order, 3),
     ENTRY(ffi_centre_distance, 3),
     ENTRY(ffi_check_points, 2),
+    ENTRY(ffi_checksum, 2),
     ENTRY(ffi_covariance, 3),
     ENTRY(ffi_covariance_check, 2),
     ENTRY(ffi_covariance_kinds, 0),
@@ -30,6 +31,8 @@ static const R_CallMethodDef entries[] = {
     ENTRY(ffi_process_factor, 2),
     ENTRY(ffi_process_sums, 3),
     ENTRY(ffi_processors, 0),
+    ENTRY(ffi_seal, 2),
+    ENTRY(ffi_seal_holds, 1),
     ENTRY(ffi_sets_check, 3),
     ENTRY(ffi_simd, 0),
     ENTRY(ffi_threads, 1),
@@ -44,4 +47,5 @@ attribute_visible void R_init_covertree(DllInfo *dll) {
   R_useDynamicSymbols(dll, FALSE);
   R_forceSymbols(dll, TRUE);
   ffi_threads_init();
+  ffi_seal_init(dll);
 }

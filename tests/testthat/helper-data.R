@@ -1,3 +1,7 @@
+expect_input_error <- function(object, regexp = NULL) {
+  expect_error(object, regexp, class = "covertree_error")
+}
+
 # Kinds of data that searches find hard, as matrices of n points in d columns.
 data_kinds <- c("continuous", "grid", "tenths", "duplicates", "constant")
 

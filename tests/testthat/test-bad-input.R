@@ -1,7 +1,3 @@
-expect_input_error <- function(object, regexp = NULL) {
-  expect_error(object, regexp, class = "covertree_error")
-}
-
 x <- matrix(as.double(1:12), 6, dimnames = NULL)
 
 test_that("points that are not numbers are refused", {

@@ -49,7 +49,7 @@ test_that("damage anywhere in an index is a classed error or an answer", {
   many <- matrix(runif(12000), ncol = 2)
   smooth <- suppressWarnings(cover_tree(many, metric_residual(cov_gaussian(lengthscale = 0.1), many[1:40, ]), net_bytes = 0))
   run <- list(threads = 1L, progress = FALSE)
-  smooth <- covertree:::add_net(smooth, NULL, run, forced = TRUE)
+  smooth <- covertree:::seal_index(covertree:::add_net(smooth, NULL, run, forced = TRUE), run)
   expect_identical(covertree:::add_net(smooth, NULL, run, forced = TRUE)$net, smooth$net)
   indexes <- list(
     cover_tree(x), cover_tree(x * 50, metric_great_circle()), smooth,

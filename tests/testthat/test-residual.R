@@ -200,7 +200,7 @@ test_that("a kept net gives the same neighbours, and damage to it is an error", 
     x <- make_data(sample(data_kinds[-5], 1), 700, d)
     metric <- metric_residual(draw_covariance(d), matrix(runif(12 * d), 12), jitter = 1e-8)
     tree <- quiet(cover_tree(x, metric, threads = 2))
-    kept <- covertree:::add_net(tree, 1e8, run, forced = TRUE)
+    kept <- covertree:::seal_index(covertree:::add_net(tree, 1e8, run, forced = TRUE), run)
     if (is.null(kept$net)) next
     new <- make_data("continuous", 50, d)
     expect_same_neighbors(find_knn(kept, k = 5), find_knn(tree, k = 5))
