@@ -1,8 +1,9 @@
 #' Sparse matrices
 #'
-#' Turns a result into a sparse matrix of package Matrix: neighbours into the adjacency matrix of their graph.
+#' Turns a result into a sparse matrix of package Matrix: neighbours into the adjacency matrix of their graph, a factor into
+#' the matrix that whitens.
 #'
-#' @param x A result of [find_knn()], [vecchia_neighbors()] or [find_within()].
+#' @param x A result of [find_knn()], [vecchia_neighbors()] or [find_within()], or of [vecchia_factor()].
 #' @param values What is stored: `"distance"`, `"connectivity"` (ones), or a function of a vector of distances, such as
 #'   `function(d) exp(-d)`.
 #' @param ... Not used.
@@ -12,7 +13,8 @@
 #' loses them; `values = "connectivity"` has no zeros.
 #'
 #' @return A `dgCMatrix` with a row per query and a column per indexed point, with their names. Of predictions, columns are rows of
-#'   `rbind(locs, locs_pred)`.
+#'   `rbind(locs, locs_pred)`. Of a factor, `D^(-1/2) B`, lower triangular, rows and columns in the order of the places; with
+#'   inducing points it is that of the residual process.
 #' @family results in other shapes
 #' @examplesIf requireNamespace("Matrix", quietly = TRUE)
 #' nn <- find_knn(quakes[, c("long", "lat")], k = 3)
@@ -34,6 +36,19 @@ as_sparse.covertree_neighbors <- function(x, values = c("distance", "connectivit
 #' @rdname as_sparse
 #' @export
 as_sparse.covertree_within <- as_sparse.covertree_neighbors
+
+#' @rdname as_sparse
+#' @export
+as_sparse.vecchia_factor <- function(x, ...) {
+  need_package("Matrix", "for sparse matrices")
+  n <- length(x$variance)
+  there <- which(!is.na(x$index))
+  row <- (there - 1L) %% n + 1L
+  root <- sqrt(x$variance)
+  Matrix::sparseMatrix(i = c(seq_len(n), row), j = c(seq_len(n), x$index[there]),
+                       x = c(1 / root, -x$weights[there] / root[row]), dims = c(n, n),
+                       triangular = TRUE)
+}
 
 #' @export
 as_sparse.default <- function(x, ...) {

@@ -3,7 +3,7 @@
 # list(cov, locs, values, index, first, noise, group, settled) as the core takes it.
 process_model <- function(sets, locs, cov, noise = NULL, run, call = rlang::caller_env()) {
   check_covariance(cov, arg = "cov", call = call)
-  if (cov$kind %in% c("matern", "function")) stop_input("{.arg cov} must have a closed form.", call = call)
+  if (cov$kind == "matern") stop_input("{.arg cov} must have a closed form.", call = call)
   locs <- as_points(locs, list(cov = cov), arg = "locs", call = call)
   if (nrow(locs) < 2) {
     stop_input(c("{.arg locs} must have at least two rows.", x = "It has {nrow(locs)}."), call = call)
@@ -12,9 +12,12 @@ process_model <- function(sets, locs, cov, noise = NULL, run, call = rlang::call
   if (cov$kind != "function") {
     cov <- fit_covariance(cov, locs, call)
     check_values(locs, list(kind = "correlation", cov = cov), arg = "locs", call = call)
+  } else {
+    check_values(locs, metric_euclidean(), arg = "locs", call = call)
   }
   list(cov = cov, locs = locs, index = set_matrix(sets, nrow(locs), run, call), first = 1L,
-       noise = check_noise(noise, nrow(locs), call), group = lengthscale_groups(cov, ncol(locs), one), settled = FALSE)
+       noise = check_noise(noise, nrow(locs), call), group = lengthscale_groups(cov, ncol(locs), one),
+       settled = FALSE)
 }
 
 # The embedded coordinates that each lengthscale divides: one lengthscale for all, or one for each column.

@@ -55,6 +55,9 @@ vecchia_loglik <- function(y, sets, locs, cov, inducing = NULL, X = NULL, gradie
   if (!is.null(inducing)) stop_input("{.arg inducing} must be {.code NULL}.")
   run <- run_settings(threads, progress)
   model <- process_model(sets, locs, cov, noise, run)
+  if ((gradient || information) && cov$kind == "function") {
+    stop_input("A {.fn cov_function} has no parameters: {.arg gradient} and {.arg information} must be {.code FALSE}.")
+  }
   basis <- mean_basis(y, X, nrow(model$locs))
   value <- process_loglik(model, basis, gradient, information, method, run)
   warn_dropped(attr(value, "dropped"))
@@ -64,7 +67,7 @@ vecchia_loglik <- function(y, sets, locs, cov, inducing = NULL, X = NULL, gradie
 # The likelihood of a checked model; gradient and information as vecchia_loglik() says.
 process_loglik <- function(model, basis, gradient, information, method, run) {
   model$values <- basis$values
-  sums <- .Call(C_ffi_process_sums, model, gradient || information, run)
+  sums <- process_sums(model, gradient || information, run)
   fit <- profile_mean(sums, basis, method)
   parts <- if (gradient || information) parameter_sums(sums, model, nrow(basis$values))
   structure(sum(fit$loglik), class = "logLik", df = length(parameter_names(model)) + length(fit$beta),
@@ -72,6 +75,11 @@ process_loglik <- function(model, basis, gradient, information, method, run) {
             dropped = sums$dropped, responses = if (length(fit$loglik) > 1) fit$loglik,
             gradient = if (gradient) mean_gradient(parts, fit, basis, method),
             information = if (information) parts$information * length(basis$y_columns))
+}
+
+process_sums <- function(model, gradient, run) {
+  if (model$cov$kind == "function") return(function_sums(model, run))
+  .Call(C_ffi_process_sums, model, gradient, run)
 }
 
 # ---- the mean ----
@@ -170,6 +178,7 @@ coefficients_of <- function(correction, H, basis) {
 # ---- parameters ----
 
 parameter_names <- function(model) {
+  if (model$cov$kind == "function") return("nugget")
   scales <- length(model$group) - 1L
   c("variance", if (scales == 1) "lengthscale" else paste0("lengthscale", seq_len(scales)), "nugget")
 }

@@ -44,6 +44,7 @@ SEXP ffi_sets_check(SEXP index, SEXP first, SEXP run);
 SEXP ffi_process_sums(SEXP process, SEXP gradient, SEXP run);
 SEXP ffi_process_factor(SEXP process, SEXP run);
 SEXP ffi_note_fork(void);
+SEXP ffi_weights(SEXP index, SEXP first, SEXP weights, SEXP product, SEXP x, SEXP run);
 SEXP ffi_threads(SEXP requested);
 SEXP ffi_processors(void);
 SEXP ffi_simd(void);

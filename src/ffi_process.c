@@ -1,6 +1,9 @@
 #include "ffi.h"
 
 #include "process/process.h"
+#include "process/weights.h"
+
+#include <string.h>
 
 /* A matrix of row numbers counted from 1, whose first row belongs to place `first`, counted from 1. */
 static ct_sets sets_view(SEXP index, SEXP first) {
@@ -119,6 +122,27 @@ SEXP ffi_process_factor(SEXP process, SEXP run) {
                               &dropped, &state.run));
   ffi_run_finish(&state);
   SET_VECTOR_ELT(answer, 2, Rf_ScalarReal(dropped));
+  UNPROTECT(2);
+  return answer;
+}
+
+static ct_weights_product product_of(const char *name) {
+  /* in the order of ct_weights_product */
+  static const char *const names[] = {"B", "B^-1", "B'", "B'^-1", "I+A'"};
+  for (int i = 0; i < 5; i++)
+    if (strcmp(name, names[i]) == 0) return (ct_weights_product)i;
+  Rf_error("unknown product '%s'", name);
+}
+
+/* A product of x, a matrix with a row for each place, see weights.h. */
+SEXP ffi_weights(SEXP index, SEXP first, SEXP weights, SEXP product, SEXP x, SEXP run) {
+  ffi_run state;
+  ffi_run_start(&state, run, "Applying weights");
+  ct_sets sets = sets_view(index, first);
+  SEXP answer = PROTECT(Rf_duplicate(x));
+  ffi_raise(ct_weights_apply(&sets, REAL(weights), product_of(CHAR(STRING_ELT(product, 0))),
+                             REAL(answer), Rf_nrows(x), Rf_ncols(x), &state.run));
+  ffi_run_finish(&state);
   UNPROTECT(2);
   return answer;
 }

@@ -39,6 +39,7 @@ static const R_CallMethodDef entries[] = {
     ENTRY(ffi_tree_annotate, 2),
     ENTRY(ffi_tree_build, 4),
     ENTRY(ffi_tree_check, 3),
+    ENTRY(ffi_weights, 6),
     {NULL, NULL, 0}};
 /* clang-format on */
 

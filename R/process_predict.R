@@ -1,0 +1,118 @@
+# Predictions, draws and leave-one-out from factors; what vecchia_fit()'s methods stand on.
+
+# The model of new places: rows n + 1, .. after the observations. They are without nugget and noise
+# of their own (what is predicted is the process itself), so those of the observations move to
+# `noise`; a place that its neighbours determine has the conditional variance 0.
+# sets: as vecchia_neighbors(locs, locs_pred = ) returns them, or their index.
+prediction_model <- function(model, locs_pred, sets, run, call = rlang::caller_env()) {
+  cov <- model$cov
+  n <- nrow(model$locs)
+  pred <- as_points(locs_pred, list(cov = cov), arg = "locs_pred", call = call)
+  if (ncol(pred) != ncol(model$locs)) {
+    stop_input(c("{.arg locs_pred} must have as many columns as the observations' places.",
+                 x = "It has {ncol(pred)}, they have {ncol(model$locs)}."), call = call)
+  }
+  metric <- if (cov$kind == "function") metric_euclidean() else list(kind = "correlation", cov = cov)
+  check_values(pred, metric, arg = "locs_pred", call = call)
+  index <- if (inherits(sets, "covertree_neighbors")) sets$index else sets
+  storage.mode(index) <- "integer"
+  place <- .Call(C_ffi_sets_check, index, n + 1L, run)
+  if (place[1] || nrow(index) != nrow(pred)) {
+    stop_input("The sets of predictions must hold earlier rows only, a row for each.", call = call)
+  }
+  noise <- (model$noise %||% numeric(n)) + cov$nugget
+  cov$nugget <- 0
+  list(cov = cov, locs = rbind(unname(model$locs), unname(pred)), index = index, first = n + 1L,
+       noise = c(noise, numeric(nrow(pred))), group = model$group, settled = TRUE)
+}
+
+# What the observations say about new places, whatever was observed: a factor of the new places.
+prediction_factor <- function(model, locs_pred, sets, run, call = rlang::caller_env()) {
+  pred <- prediction_model(model, locs_pred, sets, run, call)
+  c(factor_weights(pred, run), pred[c("index", "first")])
+}
+
+# Continues columns of values at the observations by their predictions at the new places.
+# added: what is added there, such as the random part of draws.
+predict_columns <- function(factor, columns, run, added = NULL) {
+  n <- nrow(columns)
+  new <- length(factor$variance)
+  start <- added %||% matrix(0, new, ncol(columns))
+  weights_product(factor, "B^-1", rbind(unname(columns), start), run)[n + seq_len(new), , drop = FALSE]
+}
+
+# Variances at the new places given the observations. Where new places are conditioned on each
+# other, row i of B^-1 among them says what their own parts add up to; by blocks of new places,
+# none of which needs a later one.
+prediction_variances <- function(factor, run, block = 64L) {
+  n <- factor$first - 1L
+  if (!any(factor$index > n, na.rm = TRUE)) return(factor$variance)
+  among <- factor
+  among$index[which(factor$index <= n)] <- NA
+  among$index <- among$index - n
+  among$first <- 1L
+  new <- length(factor$variance)
+  starts <- seq(1L, new, by = block)
+  unlist(lapply(starts, function(start) {
+    rows <- start:min(start + block - 1L, new)
+    part <- seq_len(max(rows))
+    unit <- matrix(0, length(part), length(rows))
+    unit[cbind(rows, seq_along(rows))] <- 1
+    some <- list(index = among$index[part, , drop = FALSE], first = 1L,
+                 weights = among$weights[part, , drop = FALSE])
+    colSums(weights_product(some, "B'^-1", unit, run)^2 * factor$variance[part])
+  }))
+}
+
+# list(mean, variance) of the process at new places; variance: of the process itself, without
+# nugget. fit: list(y (columns), X, beta (columns), beta_cov), X NULL for mean zero; X_pred: its
+# rows at the new places. A profiled mean adds h' cov(beta) h, h = x - its own prediction.
+process_predict <- function(model, factor, fit, X_pred = NULL, run) {
+  residual <- as.matrix(fit$y)
+  if (!is.null(fit$X)) residual <- residual - fit$X %*% as.matrix(fit$beta)
+  mean <- predict_columns(factor, residual, run)
+  variance <- prediction_variances(factor, run)
+  if (!is.null(fit$X)) {
+    mean <- mean + X_pred %*% as.matrix(fit$beta)
+    h <- X_pred - predict_columns(factor, fit$X, run)
+    variance <- variance + rowSums((h %*% fit$beta_cov) * h)
+  }
+  list(mean = mean, variance = variance)
+}
+
+# nsim joint draws of the process at new places given the observations (a response): a column each.
+# Coefficients are drawn as well, so that mean and covariance are those of process_predict().
+# normal: where standard normal numbers come from.
+process_draw <- function(model, factor, fit, nsim, X_pred = NULL, run, normal = stats::rnorm) {
+  new <- length(factor$variance)
+  residual <- matrix(as.double(fit$y), length(fit$y), nsim)
+  mean <- 0
+  if (!is.null(fit$X)) {
+    p <- length(fit$beta)
+    beta <- c(fit$beta) + t(chol(fit$beta_cov)) %*% matrix(normal(p * nsim), p)
+    residual <- residual - fit$X %*% beta
+    mean <- X_pred %*% beta
+  }
+  noise <- sqrt(factor$variance) * matrix(normal(new * nsim), new)
+  mean + predict_columns(factor, residual, run, noise)
+}
+
+# list(mean, variance) of each observation given all others, from the factor of the observations;
+# residual: observations less their mean, in columns.
+process_leave_one_out <- function(factor, residual) {
+  residual <- as.matrix(residual)
+  precision <- inverse_diagonal(factor)
+  list(mean = residual - solve(factor, residual) / precision, variance = 1 / precision)
+}
+
+# The diagonal of S^-1.
+inverse_diagonal <- function(factor) {
+  squared <- factor
+  squared$weights <- factor$weights^2
+  plain <- drop(weights_product(squared, "I+A'", matrix(1 / factor$variance)))
+  part <- factor$low_rank
+  if (is.null(part)) return(plain)
+  W <- weights_product(factor, "B'", part$Z / sqrt(factor$variance))
+  rotated <- W %*% part$vectors
+  plain - drop(rotated^2 %*% (1 / (1 + part$values)))
+}
