@@ -121,7 +121,8 @@ static void finish_matrices(SEXP answer, const ct_stats *stats, const ct_run *ru
 static ct_status knn(const search *s, int k, int *id, double *dist, ct_stats *stats,
                      const ct_run *run) {
   if (s->by == BY_BLOCKS)
-    return ct_block_knn(&s->points, &s->metric, s->order, &s->queries, k, id, dist, stats, run);
+    return ct_block_knn(&(ct_block_index){&s->points, &s->metric, s->order, NULL}, &s->queries, k,
+                        id, dist, stats, run);
   if (s->by == BY_TREE)
     return ct_tree_knn(&s->tree, &s->distances, &s->queries, k, id, dist, stats, run);
   ct_residual_plan plan;
@@ -157,8 +158,9 @@ SEXP ffi_find_local(SEXP index, SEXP queries, SEXP k_, SEXP width_, SEXP run) {
   int k = Rf_asInteger(k_), width = Rf_asInteger(width_);
   ct_stats stats = {0};
   SEXP answer = PROTECT(new_matrices(s.queries.count, k, &state.run));
-  ffi_raise(ct_residual_local(&s.residual, &s.residual_queries, &s.points, &s.metric, s.order,
-                              &s.queries, width, k, 0, INTEGER(VECTOR_ELT(answer, 0)),
+  ffi_raise(ct_residual_local(&s.residual, &s.residual_queries,
+                              &(ct_block_index){&s.points, &s.metric, s.order, NULL}, &s.queries,
+                              width, k, 0, INTEGER(VECTOR_ELT(answer, 0)),
                               REAL(VECTOR_ELT(answer, 1)), &stats, &state.run));
   ffi_run_finish(&state);
   finish_matrices(answer, &stats, &state.run);
@@ -169,8 +171,8 @@ SEXP ffi_find_local(SEXP index, SEXP queries, SEXP k_, SEXP width_, SEXP run) {
 static ct_status count_within(const search *s, double radius, int *count, ct_stats *stats,
                               const ct_run *run) {
   if (s->by == BY_BLOCKS)
-    return ct_block_within_count(&s->points, &s->metric, s->order, &s->queries, radius, count,
-                                 stats, run);
+    return ct_block_within_count(&(ct_block_index){&s->points, &s->metric, s->order, NULL},
+                                 &s->queries, radius, count, stats, run);
   if (s->by == BY_TREE)
     return ct_tree_within_count(&s->tree, &s->distances, &s->queries, radius, count, stats, run);
   return ct_residual_within_count(&s->residual, &s->residual_queries, radius, count, stats, run);
@@ -179,8 +181,8 @@ static ct_status count_within(const search *s, double radius, int *count, ct_sta
 static ct_status fill_within(const search *s, double radius, const size_t *offset, int *id,
                              double *dist, ct_stats *stats, const ct_run *run) {
   if (s->by == BY_BLOCKS)
-    return ct_block_within(&s->points, &s->metric, s->order, &s->queries, radius, offset, id, dist,
-                           stats, run);
+    return ct_block_within(&(ct_block_index){&s->points, &s->metric, s->order, NULL}, &s->queries,
+                           radius, offset, id, dist, stats, run);
   if (s->by == BY_TREE)
     return ct_tree_within(&s->tree, &s->distances, &s->queries, radius, offset, id, dist, stats,
                           run);

@@ -66,28 +66,38 @@ typedef struct {
   int self;
 } ct_queries;
 
+/* Points to be searched by blocks of their k-d order. order: n entries of ct_kd_order(), a
+ * permutation. Any metric but CT_FUNCTION. blocks: NULL, then each search makes its own in O(n); or
+ * those that ct_blocks_prepare() made for many searches, which leave them as they are. */
+typedef struct {
+  const ct_points *points;
+  const ct_metric *metric;
+  const int *order;
+  const struct ct_blocks *blocks;
+} ct_block_index;
+
+/* Blocks for many searches, in memory of the arena. */
+ct_status ct_blocks_prepare(ct_block_index *index, ct_stats *stats, const ct_run *run);
+
 /* The k nearest candidates of each query, by blocks of the k-d order.
  * id, dist: column-major count x k, nearest first by (distance, row); missing: -1 and NAN.
- * order: n entries of ct_kd_order(), a permutation. Any metric but CT_FUNCTION. k >= 1. */
-ct_status ct_block_knn(const ct_points *points, const ct_metric *metric, const int *order,
-                       const ct_queries *queries, int k, int *id, double *dist, ct_stats *stats,
-                       const ct_run *run);
+ * k >= 1. */
+ct_status ct_block_knn(const ct_block_index *index, const ct_queries *queries, int k, int *id,
+                       double *dist, ct_stats *stats, const ct_run *run);
 
 /* The same neighbours as rows only, in no particular order: k entries of set for each query,
  * missing ones -1 at its end. */
-ct_status ct_block_sets(const ct_points *points, const ct_metric *metric, const int *order,
-                        const ct_queries *queries, int k, int *set, ct_stats *stats,
-                        const ct_run *run);
+ct_status ct_block_sets(const ct_block_index *index, const ct_queries *queries, int k, int *set,
+                        ct_stats *stats, const ct_run *run);
 
 /* All candidates within radius (d <= radius) of each query, in two calls with the same arguments:
  * the first fills count[q], the second writes query q's at id + offset[q], dist + offset[q],
  * ordered by (distance, row). */
-ct_status ct_block_within_count(const ct_points *points, const ct_metric *metric, const int *order,
-                                const ct_queries *queries, double radius, int *count,
-                                ct_stats *stats, const ct_run *run);
-ct_status ct_block_within(const ct_points *points, const ct_metric *metric, const int *order,
-                          const ct_queries *queries, double radius, const size_t *offset, int *id,
-                          double *dist, ct_stats *stats, const ct_run *run);
+ct_status ct_block_within_count(const ct_block_index *index, const ct_queries *queries,
+                                double radius, int *count, ct_stats *stats, const ct_run *run);
+ct_status ct_block_within(const ct_block_index *index, const ct_queries *queries, double radius,
+                          const size_t *offset, int *id, double *dist, ct_stats *stats,
+                          const ct_run *run);
 
 /* The same by the cover tree: any metric. queries->points only says that queries are new; their
  * distances come from distances->to. */

@@ -267,36 +267,33 @@ static ct_status make_workers(task *t, const ct_run *run) {
   return CT_OK;
 }
 
-static ct_status search_all(task *t, const ct_points *points, const ct_metric *metric,
-                            const int *order, const ct_queries *queries, double share,
-                            ct_stats *stats, const ct_run *run) {
-  CT_TRY(ct_block_search_start(points, metric, order, queries, &t->search, stats, run));
-  t->wanted = wanted_rows(queries, t->k, points->n);
+static ct_status search_all(task *t, const ct_block_index *index, const ct_queries *queries,
+                            double share, ct_stats *stats, const ct_run *run) {
+  CT_TRY(ct_block_search_start(index, queries, &t->search, stats, run));
+  t->wanted = wanted_rows(queries, t->k, index->points->n);
   CT_TRY(make_workers(t, run));
   CT_TRY(ct_block_search_run(&t->search, search_block, t, share, stats, run));
   for (int i = 0; i < run->threads; i++) ct_block_worker_count(&t->workers[i].own, stats);
   return CT_OK;
 }
 
-ct_status ct_block_knn(const ct_points *points, const ct_metric *metric, const int *order,
-                       const ct_queries *queries, int k, int *id, double *dist, ct_stats *stats,
-                       const ct_run *run) {
+ct_status ct_block_knn(const ct_block_index *index, const ct_queries *queries, int k, int *id,
+                       double *dist, ct_stats *stats, const ct_run *run) {
   task t = {.k = k};
   if (k < 1) return CT_ERR_DOMAIN;
   if (queries->count == 0) return CT_OK;
   ct_answers_start(&t.answers, id, dist, queries->count, k);
-  CT_TRY(search_all(&t, points, metric, order, queries, SEARCH_SHARE, stats, run));
+  CT_TRY(search_all(&t, index, queries, SEARCH_SHARE, stats, run));
   double start = run->now();
   ct_status status = ct_answers_finish(&t.answers, SEARCH_SHARE, 1 - SEARCH_SHARE, run);
   stats->seconds[CT_PHASE_SEARCH] += run->now() - start;
   return status;
 }
 
-ct_status ct_block_sets(const ct_points *points, const ct_metric *metric, const int *order,
-                        const ct_queries *queries, int k, int *set, ct_stats *stats,
-                        const ct_run *run) {
+ct_status ct_block_sets(const ct_block_index *index, const ct_queries *queries, int k, int *set,
+                        ct_stats *stats, const ct_run *run) {
   task t = {.k = k, .set = set};
   if (k < 1) return CT_ERR_DOMAIN;
   if (queries->count == 0) return CT_OK;
-  return search_all(&t, points, metric, order, queries, 1, stats, run);
+  return search_all(&t, index, queries, 1, stats, run);
 }

@@ -7,13 +7,46 @@
 /* Blocks of queries that a thread takes at a time: some 0.1 ms of work. */
 #define CHUNK 4
 
-ct_status ct_block_search_start(const ct_points *points, const ct_metric *metric, const int *order,
-                                const ct_queries *queries, ct_block_search *search, ct_stats *stats,
-                                const ct_run *run) {
+/* Queries of a class drop the rows that they need not from borrowed blocks, which takes a copy,
+ * where they are at least this share of the leaves. */
+#define COPY_SHARE 8
+
+ct_status ct_blocks_prepare(ct_block_index *index, ct_stats *stats, const ct_run *run) {
   double start = run->now();
-  CT_TRY(ct_blocks_make(points, metric, order, &search->blocks, run));
-  CT_TRY(ct_query_list_make(points, metric, order, queries, &search->list, run));
+  ct_blocks *blocks;
+  CT_NEW(blocks, &run->arena, 1);
+  CT_TRY(ct_blocks_make(index->points, index->metric, index->order, blocks, run));
+  index->blocks = blocks;
   stats->seconds[CT_PHASE_BLOCKS] += run->now() - start;
+  return CT_OK;
+}
+
+ct_status ct_block_search_start(const ct_block_index *index, const ct_queries *queries,
+                                ct_block_search *search, ct_stats *stats, const ct_run *run) {
+  double start = run->now();
+  search->borrowed = index->blocks != NULL;
+  if (search->borrowed) {
+    search->blocks = *index->blocks;
+    search->blocks.kernels = ct_kernels_for(run->simd, search->blocks.key, search->blocks.dim);
+  } else {
+    CT_TRY(ct_blocks_make(index->points, index->metric, index->order, &search->blocks, run));
+  }
+  CT_TRY(
+      ct_query_list_make(index->points, index->metric, index->order, queries, &search->list, run));
+  stats->seconds[CT_PHASE_BLOCKS] += run->now() - start;
+  return CT_OK;
+}
+
+/* Drops rows that the queries of a class and of those before it need not: for speed only. */
+static ct_status narrow(ct_block_search *search, int class, const ct_run *run) {
+  if (search->borrowed) {
+    if (search->list.begin[search->list.first[class + 1]] < search->blocks.leaves / COPY_SHARE)
+      return CT_OK;
+    ct_blocks lent = search->blocks;
+    CT_TRY(ct_blocks_copy(&lent, &search->blocks, run));
+    search->borrowed = 0;
+  }
+  ct_blocks_keep_below(&search->blocks, CT_FIRST_PREFIX << class, run);
   return CT_OK;
 }
 
@@ -26,7 +59,7 @@ ct_status ct_block_search_run(ct_block_search *search, ct_round_item work, void 
     if (count == 0) continue;
     search->first = list->first[c];
     double start = run->now();
-    if (c < list->classes - 1) ct_blocks_keep_below(&search->blocks, CT_FIRST_PREFIX << c, run);
+    if (c < list->classes - 1) CT_TRY(narrow(search, c, run));
     double built = run->now();
     CT_TRY(ct_rounds_run(work, task, count, CHUNK, share * done, share * count / total, run));
     done += count / total;

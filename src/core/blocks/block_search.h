@@ -14,12 +14,12 @@
 typedef struct {
   ct_blocks blocks;
   ct_query_list list;
-  int first; /* block of the class at work */
+  int first;    /* block of the class at work */
+  int borrowed; /* whether the blocks must stay as they are */
 } ct_block_search;
 
-ct_status ct_block_search_start(const ct_points *points, const ct_metric *metric, const int *order,
-                                const ct_queries *queries, ct_block_search *search, ct_stats *stats,
-                                const ct_run *run);
+ct_status ct_block_search_start(const ct_block_index *index, const ct_queries *queries,
+                                ct_block_search *search, ct_stats *stats, const ct_run *run);
 
 /* Calls work(task, number, thread) for every block of queries. Progress ends at share. */
 ct_status ct_block_search_run(ct_block_search *search, ct_round_item work, void *task, double share,

@@ -81,13 +81,12 @@ static void search_block(void *self, int number, int thread) {
   }
 }
 
-static ct_status search_within(task *t, const ct_points *points, const ct_metric *metric,
-                               const int *order, const ct_queries *queries, ct_stats *stats,
-                               const ct_run *run) {
+static ct_status search_within(task *t, const ct_block_index *index, const ct_queries *queries,
+                               ct_stats *stats, const ct_run *run) {
   if (!(t->radius >= 0)) return CT_ERR_DOMAIN;
   if (queries->count == 0) return CT_OK;
-  t->bound = ct_metric_key_bound(metric, t->radius);
-  CT_TRY(ct_block_search_start(points, metric, order, queries, &t->search, stats, run));
+  t->bound = ct_metric_key_bound(index->metric, t->radius);
+  CT_TRY(ct_block_search_start(index, queries, &t->search, stats, run));
   CT_NEW(t->workers, &run->arena, run->threads);
   for (int i = 0; i < run->threads; i++) {
     worker *w = &t->workers[i];
@@ -101,22 +100,21 @@ static ct_status search_within(task *t, const ct_points *points, const ct_metric
   return CT_OK;
 }
 
-ct_status ct_block_within_count(const ct_points *points, const ct_metric *metric, const int *order,
-                                const ct_queries *queries, double radius, int *count,
-                                ct_stats *stats, const ct_run *run) {
+ct_status ct_block_within_count(const ct_block_index *index, const ct_queries *queries,
+                                double radius, int *count, ct_stats *stats, const ct_run *run) {
   task t;
   t.radius = radius;
   t.count = count;
   t.offset = NULL, t.id = NULL, t.dist = NULL;
-  return search_within(&t, points, metric, order, queries, stats, run);
+  return search_within(&t, index, queries, stats, run);
 }
 
-ct_status ct_block_within(const ct_points *points, const ct_metric *metric, const int *order,
-                          const ct_queries *queries, double radius, const size_t *offset, int *id,
-                          double *dist, ct_stats *stats, const ct_run *run) {
+ct_status ct_block_within(const ct_block_index *index, const ct_queries *queries, double radius,
+                          const size_t *offset, int *id, double *dist, ct_stats *stats,
+                          const ct_run *run) {
   task t;
   t.radius = radius;
   t.count = NULL;
   t.offset = offset, t.id = id, t.dist = dist;
-  return search_within(&t, points, metric, order, queries, stats, run);
+  return search_within(&t, index, queries, stats, run);
 }

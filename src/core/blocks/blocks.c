@@ -155,6 +155,18 @@ ct_status ct_blocks_make(const ct_points *points, const ct_metric *metric, const
   return CT_OK;
 }
 
+ct_status ct_blocks_copy(const ct_blocks *from, ct_blocks *to, const ct_run *run) {
+  size_t slots = (size_t)from->leaves * CT_LEAF, leaves = (size_t)from->leaves;
+  *to = *from;
+  CT_TRY(allocate(to, run));
+  memcpy(to->row, from->row, slots * sizeof *to->row);
+  memcpy(to->x, from->x, slots * (size_t)from->dim * sizeof *to->x);
+  memcpy(to->held, from->held, leaves * sizeof *to->held);
+  memcpy(to->cell, from->cell, leaves * sizeof *to->cell);
+  ct_blocks_bound(to, from->leaves, run);
+  return CT_OK;
+}
+
 /* ---- bounds ---- */
 
 /* Keys below DBL_MIN have lost digits: what a norm may lack for that. Sums and maxima lose none. */

@@ -48,6 +48,9 @@ typedef struct ct_blocks {
 ct_status ct_blocks_make(const ct_points *points, const ct_metric *metric, const int *order,
                          ct_blocks *blocks, const ct_run *run);
 
+/* A copy in the arena's memory. */
+ct_status ct_blocks_copy(const ct_blocks *from, ct_blocks *to, const ct_run *run);
+
 /* Drops all points whose row is not below limit. Reuses the memory. */
 void ct_blocks_keep_below(ct_blocks *blocks, int limit, const ct_run *run);
 

@@ -13,9 +13,7 @@
 #define PART_BYTES (1 << 28)
 
 typedef struct {
-  const ct_points *points;
-  const ct_metric *metric;
-  const int *order;
+  const ct_block_index *space;
   const ct_queries *near;        /* the queries in input space */
   int *rows, *limit, *candidate; /* candidate: width a query */
   double *x;
@@ -31,7 +29,8 @@ static ct_status new_source(source *s, int size, int width, const ct_run *run) {
   CT_NEW(s->rows, &run->arena, size);
   CT_NEW(s->limit, &run->arena, size);
   CT_NEW(s->candidate, &run->arena, (size_t)size * (size_t)width);
-  CT_NEW(s->x, &run->arena, (size_t)size * (size_t)(s->near->points ? s->points->dim : 0) + 1);
+  CT_NEW(s->x, &run->arena,
+         (size_t)size * (size_t)(s->near->points ? s->space->points->dim : 0) + 1);
   return CT_OK;
 }
 
@@ -39,7 +38,7 @@ static ct_status new_source(source *s, int size, int width, const ct_run *run) {
 static ct_status find_candidates(source *s, const int *query, int count, int width, ct_stats *stats,
                                  const ct_run *run) {
   const ct_queries *near = s->near;
-  ct_points fresh = {s->x, count, s->points->dim};
+  ct_points fresh = {s->x, count, s->space->points->dim};
   ct_queries part = {.count = count, .self = near->self};
   if (near->limit) part.limit = s->limit;
   if (near->points) part.points = &fresh;
@@ -51,7 +50,7 @@ static ct_status find_candidates(source *s, const int *query, int count, int wid
     for (int c = 0; near->points && c < fresh.dim; c++)
       s->x[(size_t)i + (size_t)c * (size_t)count] = ct_points_at(near->points, q, c);
   }
-  return ct_block_sets(s->points, s->metric, s->order, &part, width, s->candidate, stats, run);
+  return ct_block_sets(s->space, &part, width, s->candidate, stats, run);
 }
 
 typedef struct {
@@ -66,12 +65,12 @@ static int poll_part(void *owner, double done) {
 }
 
 ct_status ct_residual_local(const ct_residual *index, const ct_residual_queries *queries,
-                            const ct_points *points, const ct_metric *metric, const int *order,
-                            const ct_queries *near, int width, int k, int at_once, int *id,
-                            double *dist, ct_stats *stats, const ct_run *run) {
+                            const ct_block_index *space, const ct_queries *near, int width, int k,
+                            int at_once, int *id, double *dist, ct_stats *stats,
+                            const ct_run *run) {
   if (k < 1 || width < 1) return CT_ERR_DOMAIN;
   int count = queries->count, size = at_once > 0 ? at_once : part_size(count, width);
-  source s = {.points = points, .metric = metric, .order = order, .near = near};
+  source s = {.space = space, .near = near};
   ct_rank_job job = {.index = index,
                      .queries = queries,
                      .width = width,

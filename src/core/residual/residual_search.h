@@ -51,13 +51,12 @@ ct_status ct_residual_net(const ct_residual *index, const ct_residual_plan *plan
                           int *built, ct_stats *stats, const ct_run *run);
 
 /* Local search: the k best by (sqrt(t), row) of the width nearest in input space, which
- * ct_block_sets() finds among points, by metric and order, for the queries near: the same as
+ * ct_block_sets() finds among the points of space for the queries near: the same as
  * `queries`, number by number. at_once: queries whose candidates stand in memory together, 4 width
  * bytes each; <= 0: chosen. evaluations counts canonical scores only. */
 ct_status ct_residual_local(const ct_residual *index, const ct_residual_queries *queries,
-                            const ct_points *points, const ct_metric *metric, const int *order,
-                            const ct_queries *near, int width, int k, int at_once, int *id,
-                            double *dist, ct_stats *stats, const ct_run *run);
+                            const ct_block_index *space, const ct_queries *near, int width, int k,
+                            int at_once, int *id, double *dist, ct_stats *stats, const ct_run *run);
 
 /* The k best of given candidates. candidate: column-major count x width rows, -1 for none (what
  * ct_block_knn() returns in input space). Only candidates count; limits and self were the

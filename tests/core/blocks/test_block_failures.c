@@ -18,8 +18,8 @@ typedef struct {
 
 static ct_status knn(setting *s, int threads) {
   ct_run run = test_run(&s->host, threads, ct_simd_best());
-  ct_status status = ct_block_knn(&s->points, &s->metric, s->order, &s->queries, K, s->id, s->dist,
-                                  &s->stats, &run);
+  ct_status status = ct_block_knn(&(ct_block_index){&s->points, &s->metric, s->order, NULL},
+                                  &s->queries, K, s->id, s->dist, &s->stats, &run);
   CHECK(!s->host.backwards);
   test_host_reset(&s->host);
   return status;
@@ -27,8 +27,9 @@ static ct_status knn(setting *s, int threads) {
 
 static ct_status within(setting *s, double radius) {
   ct_run run = test_run(&s->host, 1, ct_simd_best());
-  ct_status status = ct_block_within_count(&s->points, &s->metric, s->order, &s->queries, radius,
-                                           s->count, &s->stats, &run);
+  ct_status status =
+      ct_block_within_count(&(ct_block_index){&s->points, &s->metric, s->order, NULL}, &s->queries,
+                            radius, s->count, &s->stats, &run);
   test_host_reset(&s->host);
   return status;
 }
@@ -67,8 +68,8 @@ static void test_progress_of_rows(setting *s) {
 
 static void test_domain(setting *s) {
   ct_run run = test_run(&s->host, 1, CT_SIMD_BASE);
-  CHECK(ct_block_knn(&s->points, &s->metric, s->order, &s->queries, 0, s->id, s->dist, &s->stats,
-                     &run) == CT_ERR_DOMAIN);
+  CHECK(ct_block_knn(&(ct_block_index){&s->points, &s->metric, s->order, NULL}, &s->queries, 0,
+                     s->id, s->dist, &s->stats, &run) == CT_ERR_DOMAIN);
   CHECK(within(s, -1) == CT_ERR_DOMAIN);
   CHECK(within(s, NAN) == CT_ERR_DOMAIN);
   s->metric.kind = CT_FUNCTION;

@@ -42,8 +42,8 @@ int main(void) {
   }
   for (int way = 0; way < 3; way++) {
     queries.limit = way ? limit : NULL;
-    CHECK(ct_block_knn(&points, &euclidean, order, &queries, ks[way], id, dist, &stats, &run) ==
-          CT_OK);
+    CHECK(ct_block_knn(&(ct_block_index){&points, &euclidean, order, NULL}, &queries, ks[way], id,
+                       dist, &stats, &run) == CT_OK);
     CHECK(is_right(&points, &euclidean, &queries, ks[way], id, dist, indexed, found));
     test_host_reset(&host);
   }

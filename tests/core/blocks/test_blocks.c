@@ -99,20 +99,24 @@ static void test_knn(int n, int dim, int kind, int which, int way, int k, int va
   test_host_start(&host);
   ct_run run = test_run(&host, 1, CT_SIMD_BASE);
   CHECK(ct_kd_order(&points, &metric, order, &stats, &run) == CT_OK);
-  CHECK(ct_block_knn(&points, &metric, order, &a.queries, k, id, dist, &stats, &run) == CT_OK);
+  CHECK(ct_block_knn(&(ct_block_index){&points, &metric, order, NULL}, &a.queries, k, id, dist,
+                     &stats, &run) == CT_OK);
   if (!CHECK(same_as_all(&points, &metric, &a.queries, k, id, dist)))
     printf("  n %d dim %d kind %d metric %d way %d k %d\n", n, dim, kind, which, way, k);
   for (int v = 1; v < variants; v++) {
     test_host_reset(&host);
     run = test_run(&host, 1 + v % 3,
                    (ct_simd)(v % 3) <= ct_simd_best() ? (ct_simd)(v % 3) : CT_SIMD_BASE);
-    CHECK(ct_block_knn(&points, &metric, order, &a.queries, k, other_id, other_dist, &stats,
-                       &run) == CT_OK);
+    ct_block_index index = {&points, &metric, order, NULL};
+    /* blocks that both searches share, made for another instruction set */
+    ct_run making = test_run(&host, 1, CT_SIMD_BASE);
+    if (v % 2) CHECK(ct_blocks_prepare(&index, &stats, &making) == CT_OK);
+    CHECK(ct_block_knn(&index, &a.queries, k, other_id, other_dist, &stats, &run) == CT_OK);
     if (!CHECK(memcmp(id, other_id, size * sizeof *id) == 0 &&
                memcmp(dist, other_dist, size * sizeof *dist) == 0))
       printf("  n %d dim %d kind %d metric %d way %d k %d variant %d\n", n, dim, kind, which, way,
              k, v);
-    CHECK(ct_block_sets(&points, &metric, order, &a.queries, k, other_id, &stats, &run) == CT_OK);
+    CHECK(ct_block_sets(&index, &a.queries, k, other_id, &stats, &run) == CT_OK);
     if (!CHECK(same_sets(id, other_id, a.queries.count, k)))
       printf("  set n %d dim %d kind %d metric %d way %d k %d variant %d\n", n, dim, kind, which,
              way, k, v);
@@ -170,15 +174,15 @@ static void test_within(int n, int dim, int kind, int which, int way, int varian
   ct_simd simd = (ct_simd)(variant % 3) <= ct_simd_best() ? (ct_simd)(variant % 3) : CT_SIMD_BASE;
   ct_run run = test_run(&host, 1 + variant % 3, simd);
   CHECK(ct_kd_order(&points, &metric, order, &stats, &run) == CT_OK);
-  CHECK(ct_block_within_count(&points, &metric, order, queries, radius, count, &stats, &run) ==
-        CT_OK);
+  CHECK(ct_block_within_count(&(ct_block_index){&points, &metric, order, NULL}, queries, radius,
+                              count, &stats, &run) == CT_OK);
   offset[0] = 0;
   for (int q = 0; q < queries->count; q++) offset[q + 1] = offset[q] + (size_t)count[q];
   size_t size = offset[queries->count];
   int *id = malloc(size * sizeof *id + 1);
   double *dist = malloc(size * sizeof *dist + 1);
-  CHECK(ct_block_within(&points, &metric, order, queries, radius, offset, id, dist, &stats, &run) ==
-        CT_OK);
+  CHECK(ct_block_within(&(ct_block_index){&points, &metric, order, NULL}, queries, radius, offset,
+                        id, dist, &stats, &run) == CT_OK);
   if (!CHECK(same_as_within(&points, &metric, queries, radius, count, offset, id, dist, found,
                             indexed, asked_points)))
     printf("  within: n %d dim %d kind %d metric %d way %d\n", n, dim, kind, which, way);

@@ -162,15 +162,15 @@ static void test_local(int which, int n, int coarse, int width, int k, int way) 
   int *candidate = test_new(entries * sizeof *candidate), *id = test_new(answers * sizeof *id);
   double *distance = test_new(entries * sizeof *distance), *dist = test_new(answers * sizeof *dist),
          given = 0;
-  CHECK(ct_block_knn(&points, &metric, order, &near, width, candidate, distance, &stats, &run) ==
-        CT_OK);
+  CHECK(ct_block_knn(&(ct_block_index){&points, &metric, order, NULL}, &near, width, candidate,
+                     distance, &stats, &run) == CT_OK);
   for (size_t i = 0; i < entries; i++) given += candidate[i] >= 0;
   for (int at_once = 0; at_once <= 64; at_once = 2 * at_once + 7) {
     ct_stats counted = {0};
     test_host_reset(&host);
     memset(id, 99, answers * sizeof *id);
-    CHECK(ct_residual_local(&r.residual, &queries, &points, &metric, order, &near, width, k,
-                            at_once, id, dist, &counted, &run) == CT_OK);
+    CHECK(ct_residual_local(&r.residual, &queries, &(ct_block_index){&points, &metric, order, NULL},
+                            &near, width, k, at_once, id, dist, &counted, &run) == CT_OK);
     CHECK(counted.evaluations == given && counted.queries == queries.count && !host.backwards);
     check_rank(&r.residual, &queries, candidate, width, k, id, dist);
   }
@@ -306,21 +306,22 @@ static void test_failures(void) {
   ct_queries near = {NULL, NULL, 100, NULL, 0};
   host.stop_at = -1;
   CHECK(ct_kd_order(&points, &metric, order, &stats, &run) == CT_OK);
-  CHECK(ct_residual_local(&r.residual, &queries, &points, &metric, order, &near, 4, 0, 0, id, dist,
-                          &stats, &run) == CT_ERR_DOMAIN);
+  CHECK(ct_residual_local(&r.residual, &queries, &(ct_block_index){&points, &metric, order, NULL},
+                          &near, 4, 0, 0, id, dist, &stats, &run) == CT_ERR_DOMAIN);
   calls = 0;
   for (ct_status status = CT_ERR_MEMORY; status == CT_ERR_MEMORY; calls++) {
     test_host_reset(&host);
     host.fail_at = calls;
-    status = ct_residual_local(&r.residual, &queries, &points, &metric, order, &near, 4, 2, 0, id,
-                               dist, &stats, &run);
+    status =
+        ct_residual_local(&r.residual, &queries, &(ct_block_index){&points, &metric, order, NULL},
+                          &near, 4, 2, 0, id, dist, &stats, &run);
   }
   CHECK(calls > 20);
   host.fail_at = -1;
   for (host.stop_at = 0; host.stop_at < 2; host.stop_at++) {
     test_host_reset(&host);
-    CHECK(ct_residual_local(&r.residual, &queries, &points, &metric, order, &near, 4, 2, 0, id,
-                            dist, &stats, &run) == CT_ERR_INTERRUPTED);
+    CHECK(ct_residual_local(&r.residual, &queries, &(ct_block_index){&points, &metric, order, NULL},
+                            &near, 4, 2, 0, id, dist, &stats, &run) == CT_ERR_INTERRUPTED);
   }
   test_residual_free(&r);
   test_host_end(&host);
