@@ -19,7 +19,8 @@
 #' @inheritParams cover_tree
 #'
 #' @details
-#' Neighbours are ordered by distance, and by row number where distances are equal. Self is left out by row number:
+#' Neighbours are ordered by distance, and by row number where distances are equal; in [metric_correlation()] by distance in
+#' the scaled coordinates and row, which is the order of correlation also where that is too small to be told from 0. Self is left out by row number:
 #' duplicates of a point are its neighbours at distance 0. Entries without a neighbour are `NA`: with
 #' `predecessors = TRUE`, row `i` has only `i - 1` candidates.
 #'
@@ -55,6 +56,7 @@ find_knn <- function(tree, query = NULL, rows = NULL, k = 10, predecessors = FAL
   check_count(k, max = candidates, limit = paste("there are", candidates, "candidates"))
   check_oversample(oversample)
   check_count(recall_sample, min = 0)
+  check_answers(query_count(queries, index), k, "k")
   search_neighbors(index, queries, as.integer(k), oversample, recall_sample, run)
 }
 
@@ -142,13 +144,16 @@ resolve_limit <- function(max_index, count, n, call) {
 # engine and run$simd are for tests, which ask every structure and every kernel the same questions.
 search_knn <- function(index, queries, k, run, engine = default_engine(index)) {
   k <- as.integer(k)
-  answer <- if (engine == "euclid") search_correlation(index, queries, k, run)
-            else .Call(C_ffi_find_knn, index, queries, k, engine, run)
+  answer <- .Call(C_ffi_find_knn, index, queries, k, engine, run)
   new_neighbors(answer, queries, index)
 }
 
 default_engine <- function(index) {
-  switch(index$metric$kind, `function` = "tree", residual = "correlation", correlation = "euclid", "blocks")
+  switch(index$metric$kind, `function` = "tree", residual = "correlation", correlation = "scaled", "blocks")
+}
+
+query_count <- function(queries, index) {
+  if (!is.null(queries$points)) nrow(queries$points) else if (is.null(queries$rows)) length(index) else length(queries$rows)
 }
 
 # Some of the queries, by number.

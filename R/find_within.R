@@ -6,9 +6,11 @@
 #' @inheritParams find_knn
 #' @param radius Largest distance of a neighbour, in the metric's units; points at exactly this distance belong to it.
 #' @param flat `TRUE`: the flat form.
+#' @param max_pairs The most pairs of a query and a neighbour to be returned. They are counted before memory is asked for, and
+#'   more are an error of class `covertree_error_memory` that says how many there are. `NULL`: as many as the memory at hand holds.
 #'
 #' @return A list of class `covertree_within`. With `flat = FALSE`, `index` and `distance` are lists with a vector per query:
-#'   row numbers and distances, ordered by distance and row. With `flat = TRUE`, `index` and `distance` are
+#'   row numbers and distances, in the order of [find_knn()]. With `flat = TRUE`, `index` and `distance` are
 #'   vectors of all queries after each other, and query `q` owns entries `offset[q] + 1` to `offset[q + 1]`. Attributes
 #'   `metric`, `exact` and `stats` are those of [find_knn()].
 #' @examples
@@ -18,30 +20,22 @@
 #' table(lengths(near$index))
 #' @export
 find_within <- function(tree, query = NULL, rows = NULL, radius, predecessors = FALSE, max_index = NULL,
-                        self = FALSE, flat = FALSE, metric = NULL, threads = NULL, progress = NULL) {
+                        self = FALSE, flat = FALSE, max_pairs = NULL, metric = NULL, threads = NULL, progress = NULL) {
   run <- run_settings(threads, progress)
   index <- as_index(tree, metric, run)
   queries <- resolve_queries(index, query, rows, predecessors, max_index, self, run)
   if (missing(radius)) stop_input("{.arg radius} must be given.")
   check_number(radius, min = 0, closed = TRUE)
   check_flag(flat)
-  found <- search_within(index, queries, radius, run)
-  if (flat) found else as_ragged(found, queries$names)
+  if (!is.null(max_pairs)) check_number(max_pairs, min = 0, closed = TRUE)
+  search_within(index, queries, radius, run, flat = flat, max_pairs = max_pairs %||% pairs_at_hand(flat))
 }
 
-search_within <- function(index, queries, radius, run, engine = default_engine(index)) {
-  if (engine == "euclid") engine <- "correlation"
-  answer <- .Call(C_ffi_find_within, index, queries, as.double(radius), engine, run)
-  do.call(structure, c(list(answer[c("index", "distance", "offset")], class = "covertree_within", exact = TRUE,
-                            stats = answer$stats, radius = radius, query_names = queries$names), result_origin(queries, index)))
-}
-
-as_ragged <- function(flat, names) {
-  count <- diff(flat$offset)
-  query <- factor(rep.int(seq_along(count), count), levels = seq_along(count))
-  cut <- function(v) stats::setNames(unname(split(v, query)), names)
-  attributes <- attributes(flat)[setdiff(names(attributes(flat)), c("names", "query_names"))]
-  do.call(structure, c(list(list(index = cut(flat$index), distance = cut(flat$distance))), attributes))
+search_within <- function(index, queries, radius, run, engine = default_engine(index), flat = TRUE, max_pairs = Inf) {
+  answer <- .Call(C_ffi_find_within, index, queries, as.double(radius), engine, as.double(max_pairs), flat, run)
+  found <- if (flat) answer[c("index", "distance", "offset")] else lapply(answer[c("index", "distance")], stats::setNames, queries$names)
+  do.call(structure, c(list(found, class = "covertree_within", exact = TRUE, stats = answer$stats, radius = radius),
+                       if (flat) list(query_names = queries$names), result_origin(queries, index)))
 }
 
 #' @export

@@ -29,10 +29,15 @@
 #' A point with `p_i <= 1e-10 k(x_i, x_i)` is explained by the inducing points: its residual
 #' correlation with every other point is 0 and its distance 1, from duplicates too (but 0 in the metric of a
 #' [cov_function()]). Such points are counted in `stats$explained` and
-#' warned about once. Among points at distance 1 the smaller rows come first.
+#' warned about once. In `metric_residual()`, the smaller rows come first among points at distance 1: where no residual
+#' correlation is left, a neighbour tells nothing.
 #'
-#' For `metric_correlation()`, nearest neighbours of most covariances are those of the (scaled) Euclidean
-#' distance, and they are found by it; the distances reported are `sqrt(1 - |rho|)`.
+#' In `metric_correlation()`, neighbours are ordered by the Euclidean distance of the scaled coordinates (those divided by the
+#' lengthscales, with `lonlat = TRUE` of chords) and then by row, while the distances reported are `sqrt(1 - |rho|)`. Covariances
+#' fall with the scaled distance. So this is the order of correlation as far as numbers tell it, up to their last bits, and
+#' the right one where they no longer do: with short lengthscales the correlation of most points is 0 to all digits, and their
+#' distance 1. Beyond the range of [cov_wendland()], too, scaled distances decide. A [cov_function()] promises nothing of the
+#' kind, and is ordered by distance and row.
 #'
 #' @return A list of class `covertree_metric`.
 #' @source P. Gyger, R. Furrer, F. Sigrist (2025), Vecchia-inducing-points full-scale approximations for Gaussian processes;

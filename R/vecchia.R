@@ -5,7 +5,8 @@
 #'
 #' @param locs Locations of the observations, one per row, in the order of the approximation (see
 #'   [vecchia_order()]); whatever [cover_tree()] takes, or an index made by it.
-#' @param m Size of the conditioning sets, a whole number.
+#' @param m Size of the conditioning sets, a whole number. Where fewer locations can be conditioned on, that many, with a
+#'   warning.
 #' @param metric What "near" means, see [metrics].
 #' @param locs_pred `NULL`, or locations of predictions, with the columns of `locs`.
 #' @param cond_on What predictions condition on: `"obs"`, observations only; `"all"`, observations
@@ -42,7 +43,19 @@ vecchia_neighbors <- function(locs, m = 30, metric = metric_euclidean(), locs_pr
   run <- run_settings(threads, progress)
   index <- as_index(locs, if (!missing(metric) || !inherits(locs, "cover_tree")) metric, run, arg = "locs")
   if (!is.null(locs_pred)) return(prediction_neighbors(index, locs_pred, m, cond_on, oversample, recall_sample, run))
+  m <- bound_sets(m, length(index), length(index) - 1L)
   search_neighbors(index, resolve_queries(index, predecessors = TRUE), m, oversample, recall_sample, run)
+}
+
+# No set is larger than what there is to condition on.
+bound_sets <- function(m, queries, candidates, call = rlang::caller_env()) {
+  if (m > candidates) {
+    cli::cli_warn("{.arg m} is {m}, but there {?is/are} only {candidates} location{?s} to condition on.", class = "covertree_warning",
+                  call = call)
+    m <- max(candidates, 1L)
+  }
+  check_answers(queries, m, "m", call)
+  m
 }
 
 # Predictions are rows after the observations; with "all" they are indexed among them.
@@ -51,6 +64,7 @@ prediction_neighbors <- function(index, locs_pred, m, cond_on, oversample, recal
   check_columns(pred, index, arg = "locs_pred", call = call)
   check_values(pred, index$metric, arg = "locs_pred", call = call)
   n <- length(index)
+  m <- bound_sets(m, nrow(pred), if (cond_on == "obs") n else n + nrow(pred) - 1L, call)
   if (cond_on == "obs") {
     found <- search_neighbors(index, resolve_queries(index, query = pred, run = run), m, oversample, recall_sample, run)
   } else {

@@ -8,6 +8,7 @@
 
 #include "ct.h"
 #include "metric/residual.h"
+#include "residual/residual_correlation.h"
 #include "residual/residual_search.h"
 
 /* The border: a ffi_ function views R memory, allocates results, calls the core once and raises.
@@ -39,7 +40,8 @@ SEXP ffi_order_hilbert(SEXP x, SEXP metric, SEXP run);
 SEXP ffi_centre_distance(SEXP x, SEXP metric, SEXP run);
 SEXP ffi_find_knn(SEXP index, SEXP queries, SEXP k, SEXP engine, SEXP run);
 SEXP ffi_find_local(SEXP index, SEXP queries, SEXP k, SEXP width, SEXP run);
-SEXP ffi_find_within(SEXP index, SEXP queries, SEXP radius, SEXP engine, SEXP run);
+SEXP ffi_find_within(SEXP index, SEXP queries, SEXP radius, SEXP engine, SEXP most, SEXP flat,
+                     SEXP run);
 SEXP ffi_sets_check(SEXP index, SEXP first, SEXP run);
 SEXP ffi_process_sums(SEXP process, SEXP gradient, SEXP run);
 SEXP ffi_process_factor(SEXP process, SEXP run);

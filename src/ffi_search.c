@@ -3,7 +3,7 @@
 #include <string.h>
 
 /* The structures that can answer, and what R calls them. */
-typedef enum { BY_BLOCKS, BY_TREE, BY_SCAN, BY_FRAMES, BY_CORRELATION } engine;
+typedef enum { BY_BLOCKS, BY_TREE, BY_SCAN, BY_FRAMES, BY_CORRELATION, BY_SCALED } engine;
 
 /* What R hands over: index = list(x, metric, blocks, tree, residual), queries = list(points, rows,
  * limit, self, residual), as the core sees it. Only what the engine needs is filled in. */
@@ -22,8 +22,8 @@ typedef struct {
 } search;
 
 static engine engine_of(SEXP name) {
-  static const char *const names[] = {"blocks", "tree", "scan", "frames", "correlation"};
-  for (int i = 0; i < 5; i++)
+  static const char *const names[] = {"blocks", "tree", "scan", "frames", "correlation", "scaled"};
+  for (int i = 0; i < 6; i++)
     if (strcmp(CHAR(STRING_ELT(name, 0)), names[i]) == 0) return (engine)i;
   Rf_error("unknown engine '%s'", CHAR(STRING_ELT(name, 0)));
 }
@@ -118,6 +118,14 @@ static void finish_matrices(SEXP answer, const ct_stats *stats, const ct_run *ru
   SET_VECTOR_ELT(answer, 2, ffi_stats(stats, run));
 }
 
+static ct_correlation correlation_of(const search *s) {
+  return (ct_correlation){.index = &s->residual,
+                          .points = &s->points,
+                          .order = s->order,
+                          .near = &s->queries,
+                          .asking = &s->residual_queries};
+}
+
 static ct_status knn(const search *s, int k, int *id, double *dist, ct_stats *stats,
                      const ct_run *run) {
   if (s->by == BY_BLOCKS)
@@ -125,6 +133,10 @@ static ct_status knn(const search *s, int k, int *id, double *dist, ct_stats *st
                         id, dist, stats, run);
   if (s->by == BY_TREE)
     return ct_tree_knn(&s->tree, &s->distances, &s->queries, k, id, dist, stats, run);
+  if (s->by == BY_SCALED) {
+    ct_correlation plain = correlation_of(s);
+    return ct_correlation_knn(&plain, k, id, dist, stats, run);
+  }
   ct_residual_plan plan;
   int used = 0;
   ct_residual_plan_default(&plan);
@@ -175,11 +187,20 @@ static ct_status count_within(const search *s, double radius, int *count, ct_sta
                                  &s->queries, radius, count, stats, run);
   if (s->by == BY_TREE)
     return ct_tree_within_count(&s->tree, &s->distances, &s->queries, radius, count, stats, run);
+  if (s->by == BY_SCALED) {
+    ct_correlation plain = correlation_of(s);
+    return ct_correlation_within_count(&plain, radius, count, stats, run);
+  }
   return ct_residual_within_count(&s->residual, &s->residual_queries, radius, count, stats, run);
 }
 
-static ct_status fill_within(const search *s, double radius, const size_t *offset, int *id,
-                             double *dist, ct_stats *stats, const ct_run *run) {
+/* count: where fewer than counted are within, how many are. */
+static ct_status fill_within(const search *s, double radius, const size_t *offset, int *count,
+                             int *id, double *dist, ct_stats *stats, const ct_run *run) {
+  if (s->by == BY_SCALED) {
+    ct_correlation plain = correlation_of(s);
+    return ct_correlation_within(&plain, radius, offset, count, id, dist, stats, run);
+  }
   if (s->by == BY_BLOCKS)
     return ct_block_within(&(ct_block_index){&s->points, &s->metric, s->order, NULL}, &s->queries,
                            radius, offset, id, dist, stats, run);
@@ -190,31 +211,114 @@ static ct_status fill_within(const search *s, double radius, const size_t *offse
                             run);
 }
 
-/* list(offset, index, distance, stats): query q owns entries offset[q] + 1 .. offset[q + 1]. */
-SEXP ffi_find_within(SEXP index, SEXP queries, SEXP radius, SEXP engine, SEXP run) {
+/* All answers after each other: query q's count[q] begin at offset[q]. */
+typedef struct {
+  int queries;
+  int *count;
+  size_t *offset;
+  SEXP index, distance;
+} ragged;
+
+/* Calls stop_pairs() of this package, which signals a classed condition. */
+static void refuse_pairs(double pairs, double most) {
+  SEXP name = PROTECT(Rf_mkString("covertree"));
+  SEXP space = PROTECT(R_FindNamespace(name));
+  SEXP count = PROTECT(Rf_ScalarReal(pairs)), limit = PROTECT(Rf_ScalarReal(most));
+  Rf_eval(PROTECT(Rf_lang3(Rf_install("stop_pairs"), count, limit)), space);
+  UNPROTECT(5);
+}
+
+/* Counts, before memory is asked for, and finds. Leaves two protections. */
+static void find_ragged(const search *s, double radius, double most, ragged *found, ct_stats *stats,
+                        const ct_run *run) {
+  int n = s->queries.count;
+  ct_stats counting = {0};
+  found->queries = n;
+  found->count = ct_arena_get(&run->arena, (size_t)n, sizeof *found->count);
+  found->offset = ct_arena_get(&run->arena, (size_t)n + 1, sizeof *found->offset);
+  ffi_raise(count_within(s, radius, found->count, &counting, run));
+  found->offset[0] = 0;
+  for (int q = 0; q < n; q++) found->offset[q + 1] = found->offset[q] + (size_t)found->count[q];
+  R_xlen_t pairs = (R_xlen_t)found->offset[n];
+  if ((double)pairs > most) refuse_pairs((double)pairs, most);
+  found->index = PROTECT(expected(Rf_allocVector(INTSXP, pairs), run));
+  found->distance = PROTECT(expected(Rf_allocVector(REALSXP, pairs), run));
+  int *id = INTEGER(found->index);
+  double *dist = REAL(found->distance);
+  ffi_raise(fill_within(s, radius, found->offset, found->count, id, dist, stats, run));
+  answers_for_r(id, dist, pairs, run);
+}
+
+/* A list of a vector per query. The calling thread looks for interrupts once it has copied so
+ * much. */
+#define COPIED_BYTES ((size_t)1 << 22)
+
+static SEXP one_by_one(const ragged *found, SEXP flat, size_t entry) {
+  SEXP list = PROTECT(Rf_allocVector(VECSXP, found->queries));
+  const char *from = TYPEOF(flat) == REALSXP ? (char *)REAL(flat) : (char *)INTEGER(flat);
+  size_t copied = 0;
+  for (int q = 0; q < found->queries; q++) {
+    size_t bytes = (size_t)found->count[q] * entry;
+    SEXP part = Rf_allocVector(TYPEOF(flat), found->count[q]);
+    SET_VECTOR_ELT(list, q, part);
+    char *to = TYPEOF(flat) == REALSXP ? (char *)REAL(part) : (char *)INTEGER(part);
+    if (bytes) memcpy(to, from + found->offset[q] * entry, bytes);
+    copied += bytes + 64;
+    if (copied > COPIED_BYTES) R_CheckUserInterrupt(), copied = 0;
+  }
+  UNPROTECT(1);
+  return list;
+}
+
+/* Closes the gaps where fewer are within than were counted. */
+static void close_gaps(ragged *found, int *id, double *dist) {
+  size_t to = 0;
+  for (int q = 0; q < found->queries; q++) {
+    size_t from = found->offset[q], count = (size_t)found->count[q];
+    if (to < from && count) {
+      memmove(id + to, id + from, count * sizeof *id);
+      memmove(dist + to, dist + from, count * sizeof *dist);
+    }
+    found->offset[q] = to;
+    to += count;
+  }
+  found->offset[found->queries] = to;
+}
+
+static void set_flat(SEXP answer, ragged *found) {
+  R_xlen_t counted = (R_xlen_t)found->offset[found->queries];
+  close_gaps(found, INTEGER(found->index), REAL(found->distance));
+  R_xlen_t pairs = (R_xlen_t)found->offset[found->queries];
+  int whole = pairs == counted;
+  SET_VECTOR_ELT(answer, 0, whole ? found->index : Rf_xlengthgets(found->index, pairs));
+  SET_VECTOR_ELT(answer, 1, whole ? found->distance : Rf_xlengthgets(found->distance, pairs));
+  SEXP offset = Rf_allocVector(REALSXP, (R_xlen_t)found->queries + 1);
+  SET_VECTOR_ELT(answer, 2, offset);
+  for (int q = 0; q <= found->queries; q++) REAL(offset)[q] = (double)found->offset[q];
+}
+
+/* list(index, distance, offset, stats): lists with a vector per query, offset NULL; or flat, and
+ * query q owns entries offset[q] + 1 .. offset[q + 1]. most: pairs beyond which nothing is found
+ * but an error. */
+SEXP ffi_find_within(SEXP index, SEXP queries, SEXP radius, SEXP engine, SEXP most, SEXP flat,
+                     SEXP run) {
   ffi_run state;
   ffi_run_start(&state, run, "Searching");
   search s;
   view(&s, index, queries, engine_of(engine), &state.run);
-  ct_stats stats = {0}, counting = {0};
-  int n = s.queries.count;
-  int *count = ct_arena_get(&state.run.arena, (size_t)n, sizeof *count);
-  size_t *offset = ct_arena_get(&state.run.arena, (size_t)n + 1, sizeof *offset);
-  ffi_raise(count_within(&s, Rf_asReal(radius), count, &counting, &state.run));
-  offset[0] = 0;
-  for (int q = 0; q < n; q++) offset[q + 1] = offset[q] + (size_t)count[q];
-  const char *names[] = {"offset", "index", "distance", "stats", ""};
-  SEXP answer = PROTECT(Rf_mkNamed(VECSXP, names));
-  SET_VECTOR_ELT(answer, 0, Rf_allocVector(REALSXP, (R_xlen_t)n + 1));
-  SET_VECTOR_ELT(answer, 1, expected(Rf_allocVector(INTSXP, (R_xlen_t)offset[n]), &state.run));
-  SET_VECTOR_ELT(answer, 2, expected(Rf_allocVector(REALSXP, (R_xlen_t)offset[n]), &state.run));
-  for (int q = 0; q <= n; q++) REAL(VECTOR_ELT(answer, 0))[q] = (double)offset[q];
-  int *id = INTEGER(VECTOR_ELT(answer, 1));
-  double *dist = REAL(VECTOR_ELT(answer, 2));
-  ffi_raise(fill_within(&s, Rf_asReal(radius), offset, id, dist, &stats, &state.run));
+  ct_stats stats = {0};
+  ragged found;
+  find_ragged(&s, Rf_asReal(radius), Rf_asReal(most), &found, &stats, &state.run);
   ffi_run_finish(&state);
-  answers_for_r(id, dist, (R_xlen_t)offset[n], &state.run);
+  const char *names[] = {"index", "distance", "offset", "stats", ""};
+  SEXP answer = PROTECT(Rf_mkNamed(VECSXP, names));
+  if (Rf_asLogical(flat) == TRUE) {
+    set_flat(answer, &found);
+  } else {
+    SET_VECTOR_ELT(answer, 0, one_by_one(&found, found.index, sizeof(int)));
+    SET_VECTOR_ELT(answer, 1, one_by_one(&found, found.distance, sizeof(double)));
+  }
   SET_VECTOR_ELT(answer, 3, ffi_stats(&stats, &state.run));
-  UNPROTECT(2);
+  UNPROTECT(4);
   return answer;
 }

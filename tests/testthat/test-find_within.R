@@ -43,3 +43,35 @@ test_that("names of queries name the lists", {
   x <- rbind(a = c(1, 1), b = c(2, 1), c = c(5, 5))
   expect_identical(find_within(x, radius = 1)$index, list(a = 2L, b = 1L, c = integer()))
 })
+
+test_that("more pairs than may be are an error that counts them, before memory is asked for", {
+  x <- matrix(runif(2000), ncol = 2)
+  for (flat in c(FALSE, TRUE)) {
+    expect_error(find_within(x, radius = 2, flat = flat, max_pairs = 1e5), "999,000", class = "covertree_error_memory")
+    expect_length(unlist(find_within(x, rows = 1:100, radius = 2, flat = flat, max_pairs = 1e5)$index), 99900)
+  }
+  expect_error(find_within(x, radius = 2, max_pairs = -1), "max_pairs", class = "covertree_error")
+  expect_true(is.infinite(covertree:::read_bytes("no such file", "x", 1)))
+  expect_gt(covertree:::memory_at_hand(), 2^20)
+})
+
+test_that("an interrupt stops the making of a list as well", {
+  skip_on_cran()
+  skip_on_os("windows")
+  script <- withr::local_tempfile(fileext = ".R")
+  writeLines(c(
+    "options(covertree.progress = FALSE); set.seed(1)",
+    "tree <- covertree::cover_tree(matrix(runif(1e5), ncol = 2), threads = 2)",
+    "call <- function(flat) covertree::find_within(tree, radius = 0.02, threads = 2, flat = flat)",
+    "flat <- system.time(call(TRUE))[3]; list <- system.time(call(FALSE))[3]",
+    "late <- sapply(flat + c(0.15, 0.4, 0.7) * max(list - flat, 0), function(wait) {",
+    "  sent <- tempfile(); system(sprintf('(sleep %g; date +%%s.%%N > %s; kill -INT %d) &', wait, sent, Sys.getpid()))",
+    "  tryCatch(repeat call(FALSE), interrupt = function(e) 0)",
+    "  as.numeric(Sys.time()) - as.numeric(readLines(sent))",
+    "})",
+    "cat('late', max(late), '\\n'); stopifnot(max(late) < 0.5); cat('sound')"
+  ), script)
+  out <- suppressWarnings(system2(file.path(R.home("bin"), "Rscript"), script, stdout = TRUE, stderr = TRUE,
+                                  env = paste0("R_LIBS=", paste(.libPaths(), collapse = ":"))))
+  expect_identical(utils::tail(out, 1), "sound", info = paste(out, collapse = "\n"))
+})

@@ -181,14 +181,63 @@ test_that("points with the same coordinates are at distance 0, unless explained 
   expect_equal(canonical_distance(own, 1, 2:6), canonical_distance(noisy, 1, 2:6))
 })
 
-test_that("metric_correlation keeps the order of distances", {
+# The order of plain correlation: by scaled distance, then by row; distances by the canonical routine.
+scaled_force <- function(tree, k, limit = rep(length(tree), length(tree))) {
+  space <- tree$residual$embedded
+  near <- oracle_knn(metric_euclidean(), space, k, own = seq_len(nrow(space)), limit = limit)
+  for (q in seq_len(nrow(space))) {
+    there <- which(!is.na(near$index[q, ]))
+    if (length(there)) near$distance[q, there] <- canonical_distance(tree, q, near$index[q, there])
+  }
+  near
+}
+
+test_that("neighbours by plain correlation are in the order of scaled distance and row, whatever is left of it", {
   set.seed(56)
-  for (case in 1:60) {
+  tied <- 0
+  for (case in 1:240) {
     d <- sample(1:4, 1)
     x <- make_data(sample(data_kinds, 1), 90, d)
-    tree <- cover_tree(x, metric_correlation(draw_covariance(d)), threads = 1)
+    cov <- draw_covariance(d, case %% length(families) + 1, sample(c(1, 0.1, 1e-2, 1e-4, 1e3), 1))
+    if (case %% 6 == 0) {
+      x <- make_globe(sample(data_kinds, 1), 90)
+      cov <- cov_matern(1.5, lengthscale = sample(c(1, 1e-2), 1), lonlat = TRUE)
+    }
+    tree <- cover_tree(x, metric_correlation(cov), threads = 1)
     limit <- if (case %% 2) 0:89 else rep(90, 90)
-    expect_same_neighbors(find_knn(tree, k = 7, predecessors = case %% 2 == 1), brute_force(tree, 7, limit = limit))
+    truth <- scaled_force(tree, 7, limit)
+    expect_same_neighbors(find_knn(tree, k = 7, predecessors = case %% 2 == 1, threads = draw_threads()), truth)
+    tied <- tied + any(rowSums(truth$distance == 1, na.rm = TRUE) > 1)
+  }
+  expect_gt(tied, 50)
+})
+
+test_that("where correlation has vanished the nearest are still the nearest, and so for new points", {
+  set.seed(62)
+  x <- matrix(runif(600), ncol = 2)
+  new <- matrix(runif(40), ncol = 2)
+  metric <- metric_correlation(cov_gaussian(lengthscale = 1e-3))
+  expect_identical(find_knn(x, k = 5, metric = metric)$index, find_knn(x, k = 5)$index)
+  expect_identical(find_knn(x, new, k = 5, metric = metric)$index, find_knn(x, new, k = 5)$index)
+  expect_identical(vecchia_neighbors(x, m = 5, metric = metric)$index, vecchia_neighbors(x, m = 5)$index)
+  expect_true(mean(find_knn(x, k = 5, metric = metric)$distance == 1) > 0.9)
+})
+
+test_that("all within a radius of plain correlation are those at such a distance, in the order of scaled distance", {
+  set.seed(63)
+  for (case in 1:80) {
+    d <- sample(1:3, 1)
+    x <- make_data(sample(data_kinds, 1), 80, d)
+    tree <- cover_tree(x, metric_correlation(draw_covariance(d, case %% length(families) + 1, sample(c(1, 0.1, 1e3), 1))), threads = 1)
+    all <- scaled_force(tree, 79)
+    radius <- sample(c(0, 1e-9, 0.3, 0.9, 1 - 1e-12, 1, 2, sample(all$distance, 2)), 1)
+    keep <- function(part) lapply(1:80, function(q) all[[part]][q, all$distance[q, ] <= radius])
+    found <- find_within(tree, radius = radius, threads = draw_threads())
+    expect_identical(found$index, keep("index"))
+    expect_identical(found$distance, keep("distance"))
+    flat <- find_within(tree, radius = radius, flat = TRUE)
+    expect_identical(flat$index, unlist(keep("index")) %||% integer())
+    expect_identical(diff(flat$offset), as.double(lengths(found$index)))
   }
 })
 
@@ -240,8 +289,8 @@ test_that("local search scores the nearest in input space and says so", {
   set.seed(58)
   x <- matrix(runif(2000), ncol = 2)
   tree <- cover_tree(x, metric_residual(cov_matern(1.5, lengthscale = 0.2), inducing_points(x, 50)))
-  local <- find_knn(tree, k = 10, oversample = 4, recall_sample = 100)
-  near <- find_knn(x, k = 40)
+  local <- find_knn(tree, k = 10, oversample = 2, recall_sample = 100)
+  near <- find_knn(x, k = 20)
   expect_true(all(vapply(1:1000, function(i) all(local$index[i, ] %in% near$index[i, ]), NA)))
   best <- vapply(c(1, 500, 1000), function(i) {
     d <- canonical_distance(tree, i, near$index[i, ])
@@ -253,7 +302,7 @@ test_that("local search scores the nearest in input space and says so", {
   truth <- neighbor_recall(local, find_knn(tree, k = 10))
   expect_lt(abs(recall[["mean"]] - mean(truth)), 5 * recall[["se"]] + 1e-9)
   expect_output(print(local), "recall")
-  expect_lte(attr(local, "stats")$evaluations, 1000 * 40)
+  expect_lte(attr(local, "stats")$evaluations, 1000 * 20)
 })
 
 test_that("trees of a residual metric keep their invariants, built either way", {
@@ -275,7 +324,8 @@ test_that("all within a radius equal brute force in a correlation metric", {
     truth <- lapply(1:100, function(i) {
       rows <- setdiff(1:100, i)
       d <- canonical_distance(tree, i, rows)
-      rows[order(d, rows)][seq_len(sum(d <= 0.6))]
+      by <- if (tree$metric$kind == "correlation") colSums((t(tree$residual$embedded[rows, ]) - tree$residual$embedded[i, ])^2) else d
+      rows[order(by, rows)][seq_len(sum(d <= 0.6))]
     })
     expect_identical(found$index, truth)
   }

@@ -4,9 +4,9 @@ test_that("conditioning sets hold exactly min(i - 1, m) earlier rows", {
   expect_true(all(nn$index < row(nn$index), na.rm = TRUE))
 })
 
-test_that("sets larger than the data are padded", {
-  nn <- vecchia_neighbors(cbind(1:3, 0), m = 5)
-  expect_identical(nn$index, rbind(rep(NA_integer_, 5), c(1L, NA, NA, NA, NA), c(2L, 1L, NA, NA, NA)))
+test_that("sets of the first rows are padded", {
+  nn <- vecchia_neighbors(cbind(1:3, 0), m = 2)
+  expect_identical(nn$index, rbind(c(NA_integer_, NA), c(1L, NA), c(2L, 1L)))
 })
 
 test_that("the array is GpGp's on data without ties", {
@@ -69,4 +69,20 @@ test_that("an array is refused where rows are not all rows' earlier neighbours",
   expect_error(as_NNarray(find_knn(x, k = 2)), class = "covertree_error_input")
   expect_error(as_NNarray(find_knn(x, rows = 3:9, k = 2, predecessors = TRUE)), class = "covertree_error_input")
   expect_identical(as_NNarray(find_knn(x, k = 2, predecessors = TRUE)), as_NNarray(vecchia_neighbors(x, m = 2)))
+})
+
+test_that("sets hold no more than there is to condition on, which a warning says", {
+  x <- matrix(runif(40), 20)
+  expect_warning(nn <- vecchia_neighbors(x, m = 2147483647), "only 19 locations", class = "covertree_warning")
+  expect_same_neighbors(nn, vecchia_neighbors(x, m = 19))
+  expect_silent(vecchia_neighbors(x, m = 19))
+  new <- matrix(runif(6), 3)
+  expect_warning(pred <- vecchia_neighbors(x, m = 25, locs_pred = new), "only 20", class = "covertree_warning")
+  expect_identical(dim(pred$index), c(3L, 20L))
+  expect_warning(pred <- vecchia_neighbors(x, m = 25, locs_pred = new, cond_on = "all"), "only 22", class = "covertree_warning")
+  expect_identical(dim(pred$index), c(3L, 22L))
+})
+
+test_that("answers that no memory holds are a classed error before they are asked for", {
+  expect_error(covertree:::check_answers(1e12, 1e6, "k"), "more than there is at hand", class = "covertree_error_memory")
 })
