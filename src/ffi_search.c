@@ -118,23 +118,23 @@ static void finish_matrices(SEXP answer, const ct_stats *stats, const ct_run *ru
   SET_VECTOR_ELT(answer, 2, ffi_stats(stats, run));
 }
 
-static ct_correlation correlation_of(const search *s) {
-  return (ct_correlation){.index = &s->residual,
-                          .points = &s->points,
-                          .order = s->order,
-                          .near = &s->queries,
-                          .asking = &s->residual_queries};
+static ct_block_index space_of(const search *s) {
+  return (ct_block_index){&s->points, &s->metric, s->order, NULL};
+}
+
+static ct_correlation correlation_of(const search *s, const ct_block_index *space) {
+  return (ct_correlation){
+      .index = &s->residual, .space = space, .near = &s->queries, .asking = &s->residual_queries};
 }
 
 static ct_status knn(const search *s, int k, int *id, double *dist, ct_stats *stats,
                      const ct_run *run) {
-  if (s->by == BY_BLOCKS)
-    return ct_block_knn(&(ct_block_index){&s->points, &s->metric, s->order, NULL}, &s->queries, k,
-                        id, dist, stats, run);
+  ct_block_index space = space_of(s);
+  if (s->by == BY_BLOCKS) return ct_block_knn(&space, &s->queries, k, id, dist, stats, run);
   if (s->by == BY_TREE)
     return ct_tree_knn(&s->tree, &s->distances, &s->queries, k, id, dist, stats, run);
   if (s->by == BY_SCALED) {
-    ct_correlation plain = correlation_of(s);
+    ct_correlation plain = correlation_of(s, &space);
     return ct_correlation_knn(&plain, k, id, dist, stats, run);
   }
   ct_residual_plan plan;
@@ -182,13 +182,13 @@ SEXP ffi_find_local(SEXP index, SEXP queries, SEXP k_, SEXP width_, SEXP run) {
 
 static ct_status count_within(const search *s, double radius, int *count, ct_stats *stats,
                               const ct_run *run) {
+  ct_block_index space = space_of(s);
   if (s->by == BY_BLOCKS)
-    return ct_block_within_count(&(ct_block_index){&s->points, &s->metric, s->order, NULL},
-                                 &s->queries, radius, count, stats, run);
+    return ct_block_within_count(&space, &s->queries, radius, count, stats, run);
   if (s->by == BY_TREE)
     return ct_tree_within_count(&s->tree, &s->distances, &s->queries, radius, count, stats, run);
   if (s->by == BY_SCALED) {
-    ct_correlation plain = correlation_of(s);
+    ct_correlation plain = correlation_of(s, &space);
     return ct_correlation_within_count(&plain, radius, count, stats, run);
   }
   return ct_residual_within_count(&s->residual, &s->residual_queries, radius, count, stats, run);
@@ -197,13 +197,13 @@ static ct_status count_within(const search *s, double radius, int *count, ct_sta
 /* count: where fewer than counted are within, how many are. */
 static ct_status fill_within(const search *s, double radius, const size_t *offset, int *count,
                              int *id, double *dist, ct_stats *stats, const ct_run *run) {
+  ct_block_index space = space_of(s);
   if (s->by == BY_SCALED) {
-    ct_correlation plain = correlation_of(s);
+    ct_correlation plain = correlation_of(s, &space);
     return ct_correlation_within(&plain, radius, offset, count, id, dist, stats, run);
   }
   if (s->by == BY_BLOCKS)
-    return ct_block_within(&(ct_block_index){&s->points, &s->metric, s->order, NULL}, &s->queries,
-                           radius, offset, id, dist, stats, run);
+    return ct_block_within(&space, &s->queries, radius, offset, id, dist, stats, run);
   if (s->by == BY_TREE)
     return ct_tree_within(&s->tree, &s->distances, &s->queries, radius, offset, id, dist, stats,
                           run);

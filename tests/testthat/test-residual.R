@@ -236,7 +236,7 @@ test_that("all within a radius of plain correlation are those at such a distance
     expect_identical(found$index, keep("index"))
     expect_identical(found$distance, keep("distance"))
     flat <- find_within(tree, radius = radius, flat = TRUE)
-    expect_identical(flat$index, unlist(keep("index")) %||% integer())
+    expect_identical(flat$index, as.integer(unlist(keep("index"))))
     expect_identical(diff(flat$offset), as.double(lengths(found$index)))
   }
 })

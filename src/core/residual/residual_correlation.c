@@ -13,8 +13,6 @@
 
 #define CHUNK 256
 
-static const ct_metric euclid = {.kind = CT_EUCLIDEAN};
-
 /* ---- distances as they are reported ---- */
 
 /* id, dist: either column-major count x k, or with offset count[q] after each other. */
@@ -98,8 +96,7 @@ ct_status ct_correlation_knn(const ct_correlation *search, int k, int *id, doubl
                              ct_stats *stats, const ct_run *run) {
   task t = {.search = search, .k = k, .id = id, .dist = dist};
   ct_run part = searching(run);
-  CT_TRY(ct_block_knn(search->points, &euclid, search->order, search->near, k, id, dist, stats,
-                      &part));
+  CT_TRY(ct_block_knn(search->space, search->near, k, id, dist, stats, &part));
   return report_all(&t, report_nearest, stats, run);
 }
 
@@ -138,8 +135,7 @@ ct_status ct_correlation_within_count(const ct_correlation *search, double radiu
   double reach;
   if (!(radius >= 0)) return CT_ERR_DOMAIN;
   CT_TRY(reach_of(search, radius, &reach, run));
-  return ct_block_within_count(search->points, &euclid, search->order, search->near, reach, count,
-                               stats, run);
+  return ct_block_within_count(search->space, search->near, reach, count, stats, run);
 }
 
 ct_status ct_correlation_within(const ct_correlation *search, double radius, const size_t *offset,
@@ -150,7 +146,6 @@ ct_status ct_correlation_within(const ct_correlation *search, double radius, con
   ct_run part = searching(run);
   t.dist = dist;
   CT_TRY(reach_of(search, radius, &reach, run));
-  CT_TRY(ct_block_within(search->points, &euclid, search->order, search->near, reach, offset, id,
-                         dist, stats, &part));
+  CT_TRY(ct_block_within(search->space, search->near, reach, offset, id, dist, stats, &part));
   return report_all(&t, report_within, stats, run);
 }

@@ -12,8 +12,7 @@
 
 typedef struct {
   const ct_residual *index;          /* of rank 0; its coordinates in k-d order */
-  const ct_points *points;           /* the same coordinates, by row */
-  const int *order;                  /* of the rows, see ct_kd_order() */
+  const ct_block_index *space;       /* the same coordinates, Euclidean */
   const ct_queries *near;            /* who asks, in embedded coordinates, and */
   const ct_residual_queries *asking; /* the same, number by number */
 } ct_correlation;
