@@ -29,9 +29,9 @@ option_index <- function(case, n) {
   x <- option_points(case, n, u)
   tree <- quiet(cover_tree(x, option_metric(case, x, u, 0.3), net_bytes = 0, threads = 1))
   run <- covertree:::run_settings(1, FALSE)
-  if (case$net) tree <- covertree:::add_net(tree, NULL, run, forced = TRUE)
+  if (case$net) tree <- covertree:::seal_index(covertree:::add_net(tree, NULL, run, forced = TRUE), run)
   if (case$update) tree <- quiet(update(tree, option_metric(case, x, u, 0.35), threads = 1))
-  if (case$update && case$net) tree <- covertree:::add_net(tree, NULL, run, forced = TRUE)
+  if (case$update && case$net) tree <- covertree:::seal_index(covertree:::add_net(tree, NULL, run, forced = TRUE), run)
   unserialize(serialize(tree, NULL))
 }
 
@@ -83,7 +83,8 @@ test_that("an index with a nugget and duplicates keeps a net that its searches t
   x <- matrix(sample(0:30, 8000, TRUE) / 30, ncol = 2)
   metric <- metric_residual(cov_exponential(lengthscale = 0.2, nugget = 0.1), inducing_points(x, 60), nugget = TRUE)
   tree <- cover_tree(x, metric, net_bytes = 0)
-  netted <- covertree:::add_net(tree, NULL, covertree:::run_settings(2, FALSE), forced = TRUE)
+  run <- covertree:::run_settings(2, FALSE)
+  netted <- covertree:::seal_index(covertree:::add_net(tree, NULL, run, forced = TRUE), run)
   expect_false(is.null(netted$net))
   found <- find_knn(netted, k = 8, threads = 2)
   truth <- brute_force(tree, 8, 1:40)
