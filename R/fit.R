@@ -45,6 +45,7 @@
 #' a bound says that the data do not tell it; that is stated in `$notes` and when printing, and it
 #' has no standard error.
 #'
+#' A fit has converged where one more step would raise the log-likelihood by less than 0.01.
 #' Standard errors come from the expected information (for VIF from differences of the gradient), on
 #' the log scale, at the sets of the last round.
 #'
@@ -75,7 +76,7 @@ vecchia_fit <- function(formula, data, coords = NULL, cov = cov_matern(1.5), m =
                         subset = NULL, na.action = stats::na.omit, offset = NULL,
                         method = c("ML", "REML"), control = list(), threads = NULL,
                         progress = NULL) {
-  begun <- proc.time()[["elapsed"]]
+  begun <- proc.time()
   matched <- match.call()
   settings <- list(m = m, inducing = inducing, select = match_choice(select), order = order,
                    candidates = candidates, method = match_choice(method),
@@ -150,12 +151,12 @@ scales_moved <- function(parameters, from) {
 # Order and sets of all rows at some parameters, and the data in that order.
 fit_plan <- function(model, parameters, value, settings) {
   cov <- covariance_at(parameters, value)
-  ordering <- system.time(order <- fit_order(model$points, cov, settings))[["elapsed"]]
+  ordering <- seconds_of(order <- fit_order(model$points, cov, settings))
   points <- model$points[order, , drop = FALSE]
-  searching <- system.time({
+  searching <- seconds_of({
     inducing <- fit_inducing(points, cov, settings)
     sets <- fit_sets(points, cov, inducing, settings)
-  })[["elapsed"]]
+  })
   list(order = order, points = points, inducing = inducing, sets = sets, value = value,
        y = model$y[order], X = model$X[order, , drop = FALSE], noise = model$noise[order],
        weights = model$weights[order], seconds = c(order = ordering, sets = searching))
@@ -188,8 +189,14 @@ fit_inducing <- function(points, cov, settings, call = rlang::caller_env(3)) {
 fit_sets <- function(points, cov, inducing, settings) {
   metric <- if (is.null(inducing)) metric_correlation(cov) else metric_residual(cov, inducing)
   vecchia_neighbors(points, m = min(settings$m, nrow(points) - 1), metric = metric,
-                    select = settings$select, candidates = settings$candidates,
                     threads = settings$threads, progress = settings$progress)
+}
+
+# Seconds that an expression takes; what it assigns stays.
+seconds_of <- function(expression) {
+  begun <- proc.time()[["elapsed"]]
+  force(expression)
+  proc.time()[["elapsed"]] - begun
 }
 
 # The first rows of a plan are a plan: sets hold earlier rows only.

@@ -6,7 +6,7 @@ tidy.vecchia_fit <- function(x, conf.int = FALSE, conf.level = 0.95, ...) {
     term = c(names(x$beta), names(values)),
     component = rep(c("mean", "covariance"), c(length(x$beta), length(values))),
     estimate = c(x$beta, values),
-    std.error = c(sqrt(diag(x$beta_cov)), x$parameters[names(values), "std.error"]),
+    std.error = c(sqrt(diagonal(x$beta_cov)), x$parameters[names(values), "std.error"]),
     row.names = NULL)
   if (conf.int) {
     limits <- confint.vecchia_fit(x, level = conf.level)

@@ -4,7 +4,7 @@ new_fit <- function(matched, model, found, settings) {
   parameters <- found$parameters
   value <- parameters$value
   log_error <- stats::setNames(rep(NA_real_, length(value)), names(value))
-  log_error[parameters$free] <- sqrt(diag(found$log_cov))
+  log_error[parameters$free] <- sqrt(diagonal(found$log_cov))
   table <- data.frame(estimate = value, std.error = value * log_error, log.error = log_error,
                       status = found$status, row.names = names(value))
   loglik <- structure(as.double(found$loglik), df = ncol(model$X) + sum(parameters$free),
@@ -23,6 +23,9 @@ new_fit <- function(matched, model, found, settings) {
   }
   fit
 }
+
+# diag() takes a matrix without rows for a number.
+diagonal <- function(x) x[cbind(seq_len(nrow(x)), seq_len(nrow(x)))]
 
 named_square <- function(x, names) {
   if (is.null(x)) return(matrix(0, length(names), length(names), dimnames = list(names, names)))
@@ -77,7 +80,7 @@ confint.vecchia_fit <- function(object, parm = NULL, level = 0.95, ...) {
   z <- stats::qnorm((1 + level) / 2)
   values <- covariance_values(object)
   errors <- object$parameters[names(values), "log.error"]
-  mean_errors <- sqrt(diag(object$beta_cov))
+  mean_errors <- sqrt(diagonal(object$beta_cov))
   limits <- rbind(cbind(object$beta - z * mean_errors, object$beta + z * mean_errors),
                   cbind(values * exp(-z * errors), values * exp(z * errors)))
   colnames(limits) <- paste(format(100 * (1 + c(-level, level)) / 2, trim = TRUE), "%")
@@ -96,7 +99,7 @@ formula.vecchia_fit <- function(x, ...) stats::formula(x$model$terms)
 
 #' @export
 fitted.vecchia_fit <- function(object, ...) {
-  restore_rows(object, object$model$y + (object$model$offset %||% 0) - leave_one_out(object)$residual)
+  predict_observed(object, FALSE)$mean
 }
 
 #' @export
@@ -104,7 +107,16 @@ residuals.vecchia_fit <- function(object, type = c("response", "normalised", "tr
   type <- match_choice(type)
   if (type == "trend") return(restore_rows(object, trend_residual(object)))
   if (type == "normalised") return(restore_rows(object, normalised_residual(object)))
-  restore_rows(object, leave_one_out(object)$residual)
+  observed <- restore_rows(object, object$model$y + (object$model$offset %||% 0))
+  observed - fitted.vecchia_fit(object)
+}
+
+# What whitening by the factor leaves: independent and of variance 1 where the model holds.
+normalised_residual <- function(object) {
+  rest <- numeric(nobs.vecchia_fit(object))
+  order <- object$plan$order
+  rest[order] <- whiten(fit_factor(object), trend_residual(object)[order])
+  rest
 }
 
 # What the mean leaves.
@@ -156,7 +168,7 @@ print_notes <- function(notes) for (note in notes) cat("# ", note, "\n", sep = "
 
 #' @export
 summary.vecchia_fit <- function(object, ...) {
-  errors <- sqrt(diag(object$beta_cov))
+  errors <- sqrt(diagonal(object$beta_cov))
   z <- object$beta / errors
   mean <- cbind(Estimate = object$beta, `Std. Error` = errors, `z value` = z,
                 `Pr(>|z|)` = 2 * stats::pnorm(-abs(z)))

@@ -61,8 +61,7 @@ fit_places <- function(coords, data, envir, call, arg = "coords") {
       stop_input("{.arg {arg}} must be a one-sided formula, as in {.code ~ lon + lat}.", call = call)
     }
     coords <- all.vars(coords)
-    wrong <- setdiff(coords, names(data))
-    if (is.null(data) || length(wrong)) return(as.data.frame(mget(coords, envir, inherits = TRUE)))
+    if (is.null(data)) data <- mget(coords, envir, ifnotfound = list(NULL), inherits = TRUE)
   }
   if (!is.character(coords)) return(coords)
   wrong <- setdiff(coords, names(data))

@@ -46,7 +46,7 @@ fit_optimise <- function(parameters, plan, settings, round) {
     rows[[length(rows) + 1L]] <<- c(round = round, value_at(u), loglik = last$loglik)
     last
   }
-  seconds <- system.time({
+  seconds <- seconds_of({
     found <- if (any(free)) {
       stats::nlminb(log(parameters$value[free]), function(u) -evaluate(u)$loglik,
                     function(u) -evaluate(u)$gradient,
@@ -55,7 +55,7 @@ fit_optimise <- function(parameters, plan, settings, round) {
                     control = list(eval.max = 2 * control$iterations, rel.tol = control$tolerance,
                                    iter.max = control$iterations))
     }
-  })[["elapsed"]]
+  })
   value <- if (any(free)) value_at(found$par) else parameters$value
   list(value = value, convergence = found$convergence %||% 0L, message = found$message,
        trace = as.data.frame(do.call(rbind, rows)), seconds = seconds)
@@ -87,16 +87,26 @@ fit_final <- function(parameters, plan, rounds, settings) {
   last <- rounds[[length(rounds)]]
   value <- last$value
   seconds <- c(plan$seconds, optimise = sum(vapply(rounds, `[[`, 0, "seconds")))
-  seconds["errors"] <- system.time(
+  seconds["errors"] <- seconds_of(
     loglik <- plan_loglik(parameters, plan, value, settings, gradient = TRUE, information = TRUE)
-  )[["elapsed"]]
+  )
   status <- parameter_status(parameters, value)
+  gradient <- log_gradient(parameters, value, loglik)
   log_cov <- log_covariance(log_information(parameters, value, loglik), status[parameters$free])
+  gain <- step_gain(gradient, log_cov)
   trace <- do.call(rbind, lapply(rounds, `[[`, "trace"))
   list(parameters = replace(parameters, "value", list(value)), plan = plan, loglik = loglik,
        log_cov = log_cov, status = status, trace = trace, rounds = max(trace$round, 0),
-       seconds = seconds, converged = last$convergence == 0, message = last$message,
-       gradient = log_gradient(parameters, value, loglik))
+       seconds = seconds, gain = gain, converged = is.finite(gain) && gain < 0.01,
+       message = last$message)
+}
+
+# By how much one more step would raise the log-likelihood, of those that are not at a bound: what
+# the optimiser's own word is about depends on units and on n.
+step_gain <- function(gradient, log_cov) {
+  told <- !is.na(diagonal(log_cov))
+  if (!any(told)) return(if (any(!is.finite(gradient))) NA_real_ else 0)
+  sum(gradient[told] * (log_cov[told, told, drop = FALSE] %*% gradient[told])) / 2
 }
 
 parameter_status <- function(parameters, value) {
@@ -109,7 +119,7 @@ parameter_status <- function(parameters, value) {
 
 # The inverse of the information of what was estimated; at a bound there is no error.
 log_covariance <- function(information, status) {
-  inverse <- replace(information, TRUE, NA_real_)
+  inverse <- NA_real_ * information
   told <- status == "estimated"
   if (!any(told)) return(inverse)
   part <- tryCatch(chol2inv(chol(information[told, told, drop = FALSE])), error = function(e) NULL)
