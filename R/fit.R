@@ -76,7 +76,7 @@ vecchia_fit <- function(formula, data, coords = NULL, cov = cov_matern(1.5), m =
                         subset = NULL, na.action = stats::na.omit, offset = NULL,
                         method = c("ML", "REML"), control = list(), threads = NULL,
                         progress = NULL) {
-  begun <- proc.time()
+  begun <- proc.time()[["elapsed"]]
   matched <- match.call()
   settings <- list(m = m, inducing = inducing, select = match_choice(select), order = order,
                    candidates = candidates, method = match_choice(method),
@@ -155,7 +155,7 @@ fit_plan <- function(model, parameters, value, settings) {
   points <- model$points[order, , drop = FALSE]
   searching <- seconds_of({
     inducing <- fit_inducing(points, cov, settings)
-    sets <- fit_sets(points, cov, inducing, settings)
+    sets <- fit_sets(points, cov, inducing, settings)$index # distances are as large again
   })
   list(order = order, points = points, inducing = inducing, sets = sets, value = value,
        y = model$y[order], X = model$X[order, , drop = FALSE], noise = model$noise[order],
@@ -202,7 +202,7 @@ seconds_of <- function(expression) {
 # The first rows of a plan are a plan: sets hold earlier rows only.
 first_rows <- function(plan, n, m = Inf) {
   rows <- seq_len(min(n, length(plan$y)))
-  plan$sets <- plan$sets$index[rows, seq_len(min(m, ncol(plan$sets$index))), drop = FALSE]
+  plan$sets <- plan$sets[rows, seq_len(min(m, ncol(plan$sets))), drop = FALSE]
   plan$points <- plan$points[rows, , drop = FALSE]
   plan$X <- plan$X[rows, , drop = FALSE]
   for (part in c("y", "noise", "weights")) plan[[part]] <- plan[[part]][rows]

@@ -1,5 +1,6 @@
 # What broom's verbs make of a fit; registered when broom, or what it takes its generics from, is there.
 
+#' @exportS3Method generics::tidy
 tidy.vecchia_fit <- function(x, conf.int = FALSE, conf.level = 0.95, ...) {
   values <- covariance_values(x)
   table <- data.frame(
@@ -16,6 +17,7 @@ tidy.vecchia_fit <- function(x, conf.int = FALSE, conf.level = 0.95, ...) {
   as_tibble_if_there(table)
 }
 
+#' @exportS3Method generics::glance
 glance.vecchia_fit <- function(x, ...) {
   as_tibble_if_there(data.frame(
     logLik = as.double(x$logLik), AIC = stats::AIC(x$logLik), BIC = stats::BIC(x$logLik),
@@ -23,6 +25,7 @@ glance.vecchia_fit <- function(x, ...) {
     inducing = NROW(x$plan$inducing), converged = x$converged))
 }
 
+#' @exportS3Method generics::augment
 augment.vecchia_fit <- function(x, data = NULL, newdata = NULL, ...) {
   if (!is.null(newdata)) {
     found <- predict.vecchia_fit(x, newdata, se.fit = TRUE)

@@ -72,6 +72,7 @@ fit_places <- function(coords, data, envir, call, arg = "coords") {
   as.data.frame(data)[coords]
 }
 
+# Rows of places without a missing coordinate.
 is_complete <- function(places) {
   if (inherits(places, c("sf", "sfc"))) return(!sf::st_is_empty(places))
   if (is.null(dim(places))) !is.na(places) else stats::complete.cases(places)

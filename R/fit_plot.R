@@ -48,24 +48,34 @@ plot_fit_trace <- function(x, ...) {
   graphics::matplot(trace[free], type = "l", lty = 1, log = "y", col = colours,
                     xlab = "evaluation", ylab = "parameter")
   graphics::abline(v = which(diff(trace$round) != 0) + 0.5, lty = 3, col = "grey60")
-  graphics::legend("topright", free, col = colours, lty = 1, bty = "n")
+  graphics::legend("topright", free, col = colours, lty = 1, bg = "white", cex = 0.8)
 }
 
-# Cells of a grid over the places; with longitude and latitude a degree is as wide as it is there.
+# Predictions as cells of a grid, or as points where the user says where; a degree of longitude is
+# as wide as it is there.
 plot_fit_map <- function(x, newdata, grid, columns, ...) {
   points <- x$model$points[, columns, drop = FALSE]
+  own <- is.null(newdata)
   newdata <- newdata %||% map_places(x, points, grid)
   found <- predict.vecchia_fit(x, newdata)
   at <- as_points(fit_places(x$model$coords, newdata, NULL, NULL), list(cov = x$cov))[, columns]
-  cells <- grDevices::hcl.colors(64, "viridis")
-  shade <- cells[pmax(1, ceiling(64 * (found - min(found)) / max(diff(range(found)), 1e-300)))]
-  aspect <- if (x$cov$lonlat) 1 / cos(mean(points[, 2]) * pi / 180) else NA
+  colours <- grDevices::hcl.colors(64, "viridis")
+  steps <- seq(min(found), max(found), length.out = 65)
   labels <- colnames(points) %||% paste("column", columns)
-  graphics::plot(at, col = shade, pch = 15, cex = 0.6, asp = aspect, xlab = labels[1],
-                 ylab = labels[2], ...)
-  graphics::points(points, pch = 16, cex = 0.25, col = "#00000055")
-  ends <- signif(range(found), 3)
-  graphics::legend("topright", legend = format(ends), fill = cells[c(1, 64)], bg = "white")
+  frame <- list(xlab = labels[1], ylab = labels[2],
+                asp = if (x$cov$lonlat) 1 / cos(mean(points[, 2]) * pi / 180) else NA)
+  if (own) {
+    sides <- list(unique(at[, 1]), unique(at[, 2]))
+    cells <- matrix(found, length(sides[[1]]))
+    do.call(graphics::image, c(sides, list(cells, col = colours, breaks = steps), frame, list(...)))
+  } else {
+    shade <- colours[findInterval(found, steps, all.inside = TRUE)]
+    do.call(graphics::plot, c(list(at[, 1], at[, 2], col = shade, pch = 15), frame, list(...)))
+  }
+  graphics::points(points, pch = 16, cex = 0.25, col = "#00000066")
+  shown <- c(1, 17, 33, 49, 65)
+  graphics::legend("topright", rev(format(steps[shown], digits = 3)), bg = "white", cex = 0.8,
+                   fill = rev(colours[pmin(shown, 64)]), title = "mean")
 }
 
 map_places <- function(x, points, grid) {
@@ -83,7 +93,7 @@ map_places <- function(x, points, grid) {
 }
 
 plot_fit_sets <- function(x, columns, ...) {
-  plot(structure(list(index = x$plan$sets, distance = x$plan$sets), class = "covertree_neighbors",
-                 predecessors = TRUE, first = 1L),
-       x$plan$points, row = nrow(x$plan$sets), columns = columns, ...)
+  sets <- structure(list(index = x$plan$sets, distance = x$plan$sets), predecessors = TRUE,
+                    first = 1L, class = "covertree_neighbors")
+  plot(sets, x$plan$points, row = ceiling(nrow(x$plan$sets) / 3), columns = columns, ...)
 }

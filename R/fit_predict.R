@@ -108,35 +108,28 @@ spread_rows <- function(x, new) {
 # ---- predictions ----
 
 predict_places <- function(fit, new, m, cond_on, wanted, threads, progress) {
-  joint <- joint_weights(fit, new, m, cond_on, threads, progress)
-  mean <- new$offset[joint$order] + joint$X %*% fit$beta + joint_mean(joint)
-  found <- list(mean = spread_rows(drop(mean)[order(joint$order)], new))
-  if (wanted) found$variance <- spread_rows(joint_variance(joint, fit)[order(joint$order)], new)
-  found
-}
-
-# Rows of the factor of new places after the observations', the process without noise there. A list:
-# order (of the new places), index, weights, variance, and what is left of y and of X.
-joint_weights <- function(fit, new, m, cond_on, threads, progress) {
-  plan <- fit$plan
   run <- run_settings(threads, progress)
+  model <- observed_model(fit, run)
   order <- if (cond_on == "all") vecchia_order(new$points, metric = metric_correlation(fit$cov))
            else seq_len(nrow(new$points))
-  points <- new$points[order, , drop = FALSE]
-  sets <- vecchia_neighbors(plan$points, min(m, nrow(plan$points)), metric_correlation(fit$cov),
-                            locs_pred = points, cond_on = cond_on, threads = threads,
-                            progress = progress)
-  noise <- c(error_variances(fit), numeric(nrow(points)))
+  factor <- new_factor(fit, model, new$points[order, , drop = FALSE], m, cond_on, run)
+  X <- if (length(fit$beta)) new$X[order, , drop = FALSE]
+  found <- process_predict(model, factor, observed_fit(fit), X, run)
+  back <- order(order)
+  list(mean = spread_rows(drop(found$mean)[back] + new$offset, new),
+       variance = spread_rows(found$variance[back], new))
+}
+
+# The observations as the core takes them; errors of all kinds are noise there.
+observed_model <- function(fit, run) {
   cov <- fit$cov
   cov$nugget <- 0
-  model <- list(cov = fit_covariance(cov, points, NULL), index = sets$index,
-                locs = rbind(unname(plan$points), unname(points)),
-                first = nrow(plan$points) + 1L, noise = noise, group = c(0L, ncol(points)))
-  made <- factor_weights(model, run)
-  rest <- plan$y - if (length(fit$beta)) drop(plan$X %*% fit$beta) else 0
-  c(made[c("weights", "variance")],
-    list(order = order, index = sets$index, n = nrow(plan$points), rest = rest, own_X = plan$X,
-         X = new$X[order, , drop = FALSE]))
+  process_model(fit$plan$sets, fit$plan$points, cov, error_variances(fit), run)
+}
+
+observed_fit <- function(fit) {
+  list(y = fit$plan$y, X = if (length(fit$beta)) fit$plan$X, beta = fit$beta,
+       beta_cov = fit$beta_cov)
 }
 
 # Variances of the observations' errors, in the plan's order.
@@ -145,72 +138,28 @@ error_variances <- function(fit) {
   (plan$noise %||% 0) + fit$cov$nugget / (plan$weights %||% rep(1, length(plan$y)))
 }
 
-# A_po x, for a vector or matrix x with a row per observation: neighbours that are observations.
-from_observations <- function(joint, x) {
-  x <- as.matrix(x)
-  index <- joint$index
-  weights <- joint$weights
-  weights[is.na(index) | index > joint$n] <- 0
-  index[weights == 0] <- 1L
-  out <- matrix(0, nrow(index), ncol(x))
-  for (j in seq_len(ncol(index))) out <- out + weights[, j] * x[index[, j], , drop = FALSE]
-  out
+new_factor <- function(fit, model, points, m, cond_on, run) {
+  there <- nrow(fit$plan$points) + if (cond_on == "all") nrow(points) - 1L else 0L
+  sets <- vecchia_neighbors(fit$plan$points, min(m, there), metric_correlation(fit$cov),
+                            locs_pred = points, cond_on = cond_on,
+                            threads = run$threads, progress = run$progress)
+  prediction_factor(model, points, sets, run)
 }
 
-# x := B_pp^-1 x or B_pp'^-1 x among the new places.
-among_new <- function(joint, product, x) {
-  index <- joint$index - joint$n
-  weights <- joint$weights
-  outside <- is.na(index) | index < 1
-  if (all(outside)) return(x)
-  index[outside] <- NA
-  weights[outside] <- 0
-  weights_product(list(index = index, weights = weights), product, x)
-}
-
-joint_mean <- function(joint) among_new(joint, "B^-1", from_observations(joint, joint$rest))
-
-# D with what earlier new places leave open, and what the mean's coefficients do.
-joint_variance <- function(joint, fit) {
-  variance <- joint$variance
-  if (any(joint$index > joint$n, na.rm = TRUE)) variance <- joint_diagonal(joint)
-  if (!length(fit$beta)) return(variance)
-  open <- joint$X - among_new(joint, "B^-1", from_observations(joint, joint$own_X))
-  variance + rowSums((open %*% fit$beta_cov) * open)
-}
-
-# The diagonal of B_pp^-1 D B_pp'^-1, a few rows at a time.
-joint_diagonal <- function(joint) {
-  n <- nrow(joint$index)
-  root <- sqrt(joint$variance)
-  blocks <- split(seq_len(n), (seq_len(n) - 1L) %/% 256L)
-  unlist(lapply(unname(blocks), function(rows) {
-    unit <- matrix(0, n, length(rows))
-    unit[cbind(rows, seq_along(rows))] <- 1
-    colSums((among_new(joint, "B'^-1", unit) * root)^2)
-  }))
-}
-
-# The process at the observations' own places: y less what noise is expected to be.
+# The process at the observations' own places: y less what its noise is expected to be.
 predict_observed <- function(fit, wanted) {
   factor <- fit_factor(fit)
   noise <- error_variances(fit)
-  order <- fit$plan$order
-  rest <- trend_residual(fit)[order]
-  mean <- numeric(length(order))
-  mean[order] <- fit$plan$y - noise * solve(factor, rest)
-  found <- list(mean = restore_rows(fit, mean + (fit$model$offset %||% 0)))
-  if (wanted) {
-    variance <- numeric(length(order))
-    variance[order] <- observed_variance(fit, factor, noise)
-    found$variance <- restore_rows(fit, variance)
-  }
-  found
+  back <- order(fit$plan$order)
+  rest <- trend_residual(fit)[fit$plan$order]
+  mean <- (fit$plan$y - noise * solve(factor, rest))[back] + (fit$model$offset %||% 0)
+  list(mean = restore_rows(fit, mean),
+       variance = if (wanted) restore_rows(fit, observed_variance(fit, factor, noise)[back]))
 }
 
-# noise - noise^2 (Sigma^-1 - Sigma^-1 X H X' Sigma^-1)_ii
+# noise - noise^2 (S^-1 - S^-1 X H X' S^-1)_ii
 observed_variance <- function(fit, factor, noise) {
-  precision <- precision_diagonal(factor)
+  precision <- inverse_diagonal(factor)
   if (length(fit$beta)) {
     half <- solve(factor, fit$plan$X)
     precision <- precision - rowSums((half %*% fit$beta_cov) * half)
@@ -222,23 +171,8 @@ fit_factor <- function(fit) {
   cov <- fit$cov
   cov$nugget <- 0
   plan <- fit$plan
-  vecchia_factor(plan$sets, plan$points, cov, inducing = plan$inducing, noise = error_variances(fit),
-                 threads = fit$settings$threads, progress = FALSE)
-}
-
-# The diagonal of a factor's inverse: of B'D^-1 B, less the low-rank part's share.
-precision_diagonal <- function(factor) {
-  n <- length(factor$variance)
-  there <- which(!is.na(factor$index))
-  share <- factor$weights[there]^2 / factor$variance[row(factor$index)[there]]
-  diagonal <- 1 / factor$variance
-  sums <- rowsum(share, factor$index[there])
-  rows <- as.integer(rownames(sums))
-  diagonal[rows] <- diagonal[rows] + sums[, 1]
-  part <- factor$low_rank
-  if (is.null(part)) return(diagonal)
-  rotated <- weights_product(factor, "B'", part$Z %*% part$vectors / sqrt(factor$variance))
-  diagonal - rowSums(rotated^2 %*% diag(1 / (1 + part$values), length(part$values)))
+  vecchia_factor(plan$sets, plan$points, cov, inducing = plan$inducing,
+                 noise = error_variances(fit), threads = fit$settings$threads, progress = FALSE)
 }
 
 # ---- draws ----
@@ -252,24 +186,15 @@ simulate.vecchia_fit <- function(object, nsim = 1, seed = NULL, newdata, coords 
   check_count(nsim)
   check_flag(noise)
   if (!is.null(seed)) set.seed(seed)
+  run <- run_settings(threads, progress)
   new <- new_places(object, newdata, coords)
-  joint <- joint_weights(object, new, m, "all", threads, progress)
-  count <- nrow(joint$index)
-  z <- matrix(stats::rnorm(count * nsim), count) * sqrt(joint$variance)
-  draws <- among_new(joint, "B^-1", drop(from_observations(joint, joint$rest)) + z) +
-    new$offset[joint$order]
-  draws <- draws + draw_mean(object, joint, nsim)
+  order <- vecchia_order(new$points, metric = metric_correlation(object$cov))
+  model <- observed_model(object, run)
+  factor <- new_factor(object, model, new$points[order, , drop = FALSE], m, "all", run)
+  X <- if (length(object$beta)) new$X[order, , drop = FALSE]
+  draws <- process_draw(model, factor, observed_fit(object), nsim, X, run)
+  draws <- draws[order(order), , drop = FALSE] + new$offset
   if (noise) draws <- draws + sqrt(object$cov$nugget) * stats::rnorm(length(draws))
-  draws <- draws[order(joint$order), , drop = FALSE]
   colnames(draws) <- paste0("sim_", seq_len(nsim))
   spread_rows(draws, new)
-}
-
-# The mean at its estimate, and how draws of its coefficients move what new places are expected to be.
-draw_mean <- function(fit, joint, nsim) {
-  k <- length(fit$beta)
-  if (!k) return(0)
-  open <- joint$X - among_new(joint, "B^-1", from_observations(joint, joint$own_X))
-  moved <- crossprod(chol(fit$beta_cov), matrix(stats::rnorm(k * nsim), k))
-  drop(joint$X %*% fit$beta) + open %*% moved
 }

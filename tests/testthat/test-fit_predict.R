@@ -1,0 +1,160 @@
+# Dense kriging with a profiled mean: mean and variance of the process, and joint covariance.
+dense_kriging <- function(fit, data, new, X, X_new) {
+  K <- function(a, b) .Call(C_ffi_covariance, fit_covariance(fit$cov, a, NULL), a, b)
+  a <- unname(as.matrix(data[c("east", "north")]))
+  b <- unname(as.matrix(new[c("east", "north")]))
+  S <- K(a, a)
+  diag(S) <- fit$cov$variance + error_variances(fit)[order(fit$plan$order)]
+  inverse <- solve(S)
+  H <- solve(crossprod(X, inverse %*% X))
+  beta <- H %*% crossprod(X, inverse %*% data$y)
+  weights <- K(b, a) %*% inverse
+  open <- X_new - weights %*% X
+  joint <- K(b, b)
+  diag(joint) <- fit$cov$variance
+  list(mean = drop(X_new %*% beta + weights %*% (data$y - X %*% beta)),
+       cov = joint - weights %*% t(K(b, a)) + open %*% H %*% t(open))
+}
+
+full_fit <- function(data, ...) {
+  vecchia_fit(y ~ slope, data, ~ east + north, m = nrow(data) - 1, ...)
+}
+
+new_data <- function(n = 12) {
+  data.frame(east = stats::runif(n), north = stats::runif(n), slope = stats::rnorm(n))
+}
+
+test_that("with full sets predictions are those of dense kriging", {
+  set.seed(521)
+  data <- fit_data(80)
+  new <- new_data()
+  fit <- full_fit(data)
+  dense <- dense_kriging(fit, data, new, cbind(1, data$slope), cbind(1, new$slope))
+  for (cond_on in c("obs", "all")) {
+    found <- predict(fit, new, se.fit = TRUE, interval = "prediction", cond_on = cond_on, m = 200)
+    expect_equal(unname(found$fit[, "fit"]), dense$mean, tolerance = 1e-8)
+    expect_equal(unname(found$se.fit), sqrt(diag(dense$cov)), tolerance = 1e-8)
+    half <- qnorm(0.975) * sqrt(diag(dense$cov) + fit$cov$nugget)
+    expect_equal(unname(found$fit[, "upr"]), dense$mean + half, tolerance = 1e-8)
+  }
+})
+
+test_that("weights and known noise enter as variances of the errors", {
+  set.seed(522)
+  data <- fit_data(60)
+  data$w <- runif(60, 0.5, 2)
+  data$known <- runif(60, 0, 0.2)
+  new <- new_data()
+  fit <- vecchia_fit(y ~ slope, data, ~ east + north, m = 59, weights = w, noise = known)
+  expect_equal(error_variances(fit), (fit$cov$nugget / data$w + data$known)[fit$plan$order])
+  dense <- dense_kriging(fit, data, new, cbind(1, data$slope), cbind(1, new$slope))
+  found <- predict(fit, new, se.fit = TRUE, m = 200)
+  expect_equal(unname(found$fit), dense$mean, tolerance = 1e-8)
+  expect_equal(unname(found$se.fit), sqrt(diag(dense$cov)), tolerance = 1e-8)
+})
+
+test_that("fitted values are the process given all observations, and residuals the rest", {
+  set.seed(523)
+  data <- fit_data(70)
+  fit <- full_fit(data)
+  X <- cbind(1, data$slope)
+  dense <- dense_kriging(fit, data, data, X, X)
+  expect_equal(unname(fitted(fit)), dense$mean, tolerance = 1e-8)
+  expect_equal(unname(residuals(fit)), data$y - dense$mean, tolerance = 1e-8)
+  expect_equal(unname(predict(fit, se.fit = TRUE)$se.fit), sqrt(diag(dense$cov)), tolerance = 1e-6)
+  expect_equal(unname(residuals(fit, "trend")), drop(data$y - X %*% coef(fit)[1:2]))
+})
+
+test_that("draws have the mean and the covariance of dense kriging", {
+  set.seed(524)
+  data <- fit_data(60)
+  new <- new_data(5)
+  fit <- full_fit(data)
+  dense <- dense_kriging(fit, data, new, cbind(1, data$slope), cbind(1, new$slope))
+  draws <- simulate(fit, 4000, seed = 1, newdata = new, m = 200)
+  expect_identical(draws, simulate(fit, 4000, seed = 1, newdata = new, m = 200))
+  error <- sqrt(diag(dense$cov) / 4000)
+  expect_true(all(abs(rowMeans(draws) - dense$mean) < 4 * error))
+  scale <- sqrt(outer(diag(dense$cov), diag(dense$cov)))
+  expect_lt(max(abs(cov(t(draws)) - dense$cov) / scale), 5 * sqrt(2 / 4000))
+})
+
+test_that("rows of new data with missing values are NA, and the order of columns is free", {
+  set.seed(525)
+  data <- fit_data(60)
+  fit <- vecchia_fit(y ~ slope + soil, data, ~ east + north, m = 5)
+  new <- cbind(new_data(4), soil = factor("sand", levels = c("sand", "clay")))
+  full <- predict(fit, new)
+  expect_equal(predict(fit, new[c(3, 4, 1, 2)]), full)
+  new$slope[2] <- NA
+  new$east[4] <- NA
+  part <- predict(fit, new, interval = "confidence")
+  expect_identical(which(is.na(part[, "fit"])), c(`2` = 2L, `4` = 4L))
+  expect_equal(part[c(1, 3), "fit"], full[c(1, 3)])
+  expect_error(predict(fit, new[-1]), class = "covertree_error")
+  new$soil <- factor("peat")
+  expect_error(predict(fit, new), class = "covertree_error")
+})
+
+test_that("leaving one out is predicting it from all others", {
+  set.seed(526)
+  data <- fit_data(40)
+  fit <- full_fit(data, fixed = c(variance = 1, lengthscale = 0.2, nugget = 0.1, nu = 1.5))
+  loo <- cv(fit, "loo")
+  K <- .Call(C_ffi_covariance, fit_covariance(fit$cov, as.matrix(data[1:2]), NULL),
+             unname(as.matrix(data[1:2])), unname(as.matrix(data[1:2])))
+  diag(K) <- 1.1
+  trend <- drop(cbind(1, data$slope) %*% fit$beta)
+  one <- function(i) {
+    w <- solve(K[-i, -i], K[-i, i])
+    c(trend[i] + sum(w * (data$y - trend)[-i]), sqrt(K[i, i] - sum(w * K[-i, i])))
+  }
+  dense <- vapply(seq_len(40), one, c(0, 0))
+  expect_equal(loo$mean, dense[1, ], tolerance = 1e-8)
+  expect_equal(loo$sd, dense[2, ], tolerance = 1e-8)
+  expect_identical(loo$observed, data$y)
+})
+
+test_that("folds are predicted from the others alone", {
+  set.seed(527)
+  data <- fit_data(60)
+  fit <- full_fit(data)
+  for (by in c("rows", "blocks")) {
+    found <- cv(fit, 4, by = by)
+    expect_identical(sort(unique(found$fold)), 1:4)
+    out <- which(found$fold == 2)
+    refit <- vecchia_fit(y ~ slope, data[-out, ], ~ east + north, m = 59,
+                         fixed = setNames(fit$parameters$estimate, rownames(fit$parameters)))
+    part <- predict(refit, data[out, ], se.fit = TRUE, m = 200)
+    expect_equal(found$mean[out], unname(part$fit), tolerance = 1e-8)
+    expect_equal(found$sd[out], unname(sqrt(part$se.fit^2 + fit$cov$nugget)), tolerance = 1e-8)
+  }
+  own <- cv(fit, rep(c("a", "b"), 30))
+  expect_identical(own$fold, rep(1:2, 30))
+  expect_error(cv(fit, 1), class = "covertree_error")
+})
+
+test_that("scores are those of the normal distribution", {
+  found <- structure(data.frame(observed = c(0, 1, 4), mean = c(0.5, 1, 1), sd = c(1, 2, 1), fold = 1),
+                     class = c("vecchia_cv", "data.frame"))
+  score <- summary(found)
+  crps <- function(y, m, s) {
+    integrate(function(t) (pnorm(t, m, s) - (t >= y))^2, -40, y)$value +
+      integrate(function(t) (pnorm(t, m, s) - (t >= y))^2, y, 40)$value
+  }
+  expect_equal(score[["crps"]], mean(mapply(crps, found$observed, found$mean, found$sd)), tolerance = 1e-6)
+  expect_equal(score[["log_score"]], -mean(dnorm(found$observed, found$mean, found$sd, log = TRUE)))
+  expect_equal(score[["rmse"]], sqrt(mean(c(0.25, 0, 9))))
+  expect_equal(score[["coverage"]], 2 / 3)
+})
+
+test_that("broom's verbs answer", {
+  skip_if_not_installed("broom")
+  set.seed(528)
+  fit <- vecchia_fit(y ~ slope, fit_data(60), ~ east + north, m = 5)
+  table <- broom::tidy(fit, conf.int = TRUE)
+  expect_identical(table$term, names(coef(fit)))
+  expect_equal(table$estimate, unname(coef(fit)))
+  expect_equal(broom::glance(fit)$AIC, AIC(fit))
+  expect_equal(unname(sqrt(diag(vcov(fit)))), table$std.error)
+})
