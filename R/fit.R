@@ -26,8 +26,8 @@
 #' @param start `NULL`: starting values are found from the data; or a named vector of some of them.
 #' @param weights `NULL`, or positive weights of the observations: the variance of the noise of an
 #'   observation is the nugget divided by its weight. A column of `data`, as in [lm()].
-#' @param noise `NULL`, or known variances of the errors of the observations, beside the nugget.
-#'   A column of `data`.
+#' @param noise `NULL`, or known variances of the errors of the observations, beside the nugget, and
+#'   instead of weights. A column of `data`.
 #' @param subset,na.action,offset As in [lm()]. Rows with missing values are dropped before
 #'   anything else, and counted.
 #' @param method `"ML"`, or `"REML"` (restricted likelihood).

@@ -92,6 +92,9 @@ check_model <- function(model, cov, call) {
   bad <- which(!is.finite(model$y))
   if (length(bad)) stop_input("The response must be finite: row {bad[1]} is {model$y[bad[1]]}.",
                               call = call)
+  if (!is.null(model$weights) && !is.null(model$noise)) {
+    stop_input("Only one of {.arg weights} and {.arg noise} may be given.", call = call)
+  }
   for (part in c("weights", "noise")) check_variances(model[[part]], part, call)
   check_values(model$points, metric_correlation(fit_covariance(spread_scale(cov), model$points, call)),
                arg = "coords", call = call)

@@ -3,15 +3,9 @@
 # loglik of vecchia_loglik() at values of the parameters; the derivatives are by logarithms.
 plan_loglik <- function(parameters, plan, value, settings, gradient = FALSE, information = FALSE) {
   cov <- covariance_at(parameters, value)
-  noise <- plan$noise
-  weighted <- !is.null(plan$weights)
-  if (weighted) {
-    noise <- cov$nugget / plan$weights
-    cov$nugget <- 0
-  }
   vecchia_loglik(plan$y, plan$sets, plan$points, cov, inducing = plan$inducing, X = plan$X,
                  gradient = gradient, information = information, method = settings$method,
-                 noise = noise, threads = settings$threads, progress = FALSE)
+                 noise = plan$noise, weights = plan$weights, threads = settings$threads, progress = FALSE)
 }
 
 # Derivatives by logarithms of the free parameters.

@@ -16,6 +16,8 @@
 #' @param information `TRUE`: the expected (Fisher) information of the parameters is wanted, too.
 #' @param method `"ML"`, or `"REML"` for the restricted likelihood, that of contrasts free of the mean.
 #' @param noise `NULL`, or known error variances, one for each observation, beside the nugget.
+#' @param weights `NULL`, or positive weights of the observations, instead of `noise`: the variance of an observation's error
+#'   is the nugget divided by its weight.
 #' @inheritParams find_knn
 #'
 #' @details
@@ -48,13 +50,14 @@
 #' vecchia_loglik(y, sets, locs, cov, X = cbind(1, locs), gradient = TRUE)
 #' @export
 vecchia_loglik <- function(y, sets, locs, cov, inducing = NULL, X = NULL, gradient = FALSE, information = FALSE,
-                           method = c("ML", "REML"), noise = NULL, threads = NULL, progress = NULL) {
+                           method = c("ML", "REML"), noise = NULL, weights = NULL, threads = NULL, progress = NULL) {
   method <- rlang::arg_match(method)
   check_flag(gradient)
   check_flag(information)
   if (!is.null(inducing)) stop_input("{.arg inducing} must be {.code NULL}.")
   run <- run_settings(threads, progress)
   model <- process_model(sets, locs, cov, noise, run)
+  if (!is.null(weights)) model <- weigh_nugget(model, weights)
   if ((gradient || information) && cov$kind == "function") {
     stop_input("A {.fn cov_function} has no parameters: {.arg gradient} and {.arg information} must be {.code FALSE}.")
   }
@@ -62,6 +65,28 @@ vecchia_loglik <- function(y, sets, locs, cov, inducing = NULL, X = NULL, gradie
   value <- process_loglik(model, basis, gradient, information, method, run)
   warn_dropped(attr(value, "dropped"))
   value
+}
+
+# The nugget divided by weights is noise; `weighed` keeps what the noise is proportional to.
+weigh_nugget <- function(model, weights, call = rlang::caller_env()) {
+  n <- nrow(model$locs)
+  if (!is.null(model$noise)) {
+    stop_input("Only one of {.arg weights} and {.arg noise} may be given.", call = call)
+  }
+  bad <- if (!is.numeric(weights) || length(weights) != n) 1L
+         else which(!is.finite(weights) | weights <= 0)
+  if (length(bad)) {
+    stop_input(c("{.arg weights} must hold a positive number for each row of {.arg locs}.",
+                 x = "It is {describe(weights)}; element {bad[1]} is {describe(weights[bad[1]])}."),
+               call = call)
+  }
+  if (model$cov$nugget == 0) {
+    stop_input("{.arg weights} need a covariance with a nugget above 0.", call = call)
+  }
+  model$noise <- model$cov$nugget / weights
+  model$weighed <- model$cov$nugget
+  model$cov$nugget <- 0
+  model
 }
 
 # The likelihood of a checked model; gradient and information as vecchia_loglik() says.
@@ -196,7 +221,8 @@ parameter_sums <- function(sums, model, n) {
   J["variance", 1L + scales + 1L] <- -cov$nugget / cov$variance
   if (!is.null(model$noise)) J["variance", 1L + directions] <- -1 / cov$variance
   for (g in seq_len(scales)) J[1L + g, 1L + g] <- 1 / lengthscale_of(model, g)
-  J["nugget", 1L + scales + 1L] <- 1
+  if (is.null(model$weighed)) J["nugget", 1L + scales + 1L] <- 1
+  else J["nugget", 1L + directions] <- 1 / model$weighed
   values <- nrow(sums$products)
   by_direction <- cbind(-as.vector(sums$products), matrix(sums$d_products, values^2))
   info <- rbind(c(n, sums$d_log_d) / 2, cbind(sums$d_log_d / 2, sums$information))

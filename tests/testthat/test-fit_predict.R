@@ -39,18 +39,46 @@ test_that("with full sets predictions are those of dense kriging", {
   }
 })
 
-test_that("weights and known noise enter as variances of the errors", {
+test_that("weights or known noise enter as variances of the errors", {
   set.seed(522)
   data <- fit_data(60)
   data$w <- runif(60, 0.5, 2)
   data$known <- runif(60, 0, 0.2)
   new <- new_data()
-  fit <- vecchia_fit(y ~ slope, data, ~ east + north, m = 59, weights = w, noise = known)
-  expect_equal(error_variances(fit), (fit$cov$nugget / data$w + data$known)[fit$plan$order])
-  dense <- dense_kriging(fit, data, new, cbind(1, data$slope), cbind(1, new$slope))
-  found <- predict(fit, new, se.fit = TRUE, m = 200)
-  expect_equal(unname(found$fit), dense$mean, tolerance = 1e-8)
-  expect_equal(unname(found$se.fit), sqrt(diag(dense$cov)), tolerance = 1e-8)
+  fits <- list(vecchia_fit(y ~ slope, data, ~ east + north, m = 59, weights = w),
+               vecchia_fit(y ~ slope, data, ~ east + north, m = 59, noise = known))
+  errors <- list(fits[[1]]$cov$nugget / data$w, fits[[2]]$cov$nugget + data$known)
+  for (i in 1:2) {
+    fit <- fits[[i]]
+    expect_equal(error_variances(fit), errors[[i]][fit$plan$order])
+    dense <- dense_kriging(fit, data, new, cbind(1, data$slope), cbind(1, new$slope))
+    found <- predict(fit, new, se.fit = TRUE, m = 200)
+    expect_equal(unname(found$fit), dense$mean, tolerance = 1e-7)
+    expect_equal(unname(found$se.fit), sqrt(diag(dense$cov)), tolerance = 1e-7)
+  }
+  expect_error(vecchia_fit(y ~ slope, data, ~ east + north, weights = w, noise = known),
+               class = "covertree_error")
+})
+
+test_that("the derivative by a weighted nugget is the likelihood's difference", {
+  set.seed(529)
+  data <- fit_data(60)
+  locs <- as.matrix(data[1:2])
+  sets <- vecchia_neighbors(locs, m = 8)
+  w <- runif(60, 0.2, 3)
+  value <- function(nugget, ...) {
+    vecchia_loglik(data$y, sets, locs, cov_matern(1.5, 1, 0.2, nugget), X = matrix(1, 60),
+                   weights = w, ...)
+  }
+  gradient <- attr(value(0.3, gradient = TRUE), "gradient")
+  difference <- (value(0.3 + 1e-5) - value(0.3 - 1e-5)) / 2e-5
+  expect_equal(gradient[["nugget"]], as.double(difference), tolerance = 1e-6)
+  by_variance <- function(v) {
+    as.double(vecchia_loglik(data$y, sets, locs, cov_matern(1.5, v, 0.2, 0.3), X = matrix(1, 60),
+                             weights = w))
+  }
+  expect_equal(gradient[["variance"]], (by_variance(1 + 1e-5) - by_variance(1 - 1e-5)) / 2e-5,
+               tolerance = 1e-6)
 })
 
 test_that("fitted values are the process given all observations, and residuals the rest", {
