@@ -24,7 +24,7 @@
 #' str(as_knn_list(nn, "RANN"))
 #' @export
 as_knn_list <- function(x, layout = c("FNN", "RANN", "uwot", "Rtsne", "BiocNeighbors")) {
-  layout <- rlang::arg_match(layout)
+  layout <- match_choice(layout)
   if (!inherits(x, "covertree_neighbors")) {
     stop_input(c("{.arg x} must be a result of {.fn find_knn}.", x = "It is {describe(x)}."))
   }

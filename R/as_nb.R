@@ -34,7 +34,7 @@ as_nb <- function(x) {
 #' @export
 as_listw <- function(x, weights = NULL, style = c("W", "B", "C", "U", "minmax", "S")) {
   need_package("spdep", "for spatial weights")
-  style <- rlang::arg_match(style)
+  style <- match_choice(style)
   nb <- as_nb(x)
   own <- if (!is.null(weights)) lapply(attr(nb, "distance"), edge_values, values = weights)
   if (!is.null(own)) check_weights(own)

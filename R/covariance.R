@@ -81,6 +81,7 @@ cov_gaussian <- function(variance = 1, lengthscale = 1, nugget = 0, lonlat = FAL
 #' @rdname covariances
 #' @export
 cov_powered_exponential <- function(power, variance = 1, lengthscale = 1, nugget = 0, lonlat = FALSE) {
+  check_given(power)
   check_number(power, min = 0, max = 2)
   new_covariance("powered", paste0("powered exponential (power = ", format(power), ")"), variance, lengthscale,
                  nugget, lonlat, shape = power)
@@ -96,6 +97,7 @@ cov_wendland <- function(q = 1, variance = 1, lengthscale = 1, nugget = 0, lonla
 #' @rdname covariances
 #' @export
 cov_function <- function(f, nugget = 0) {
+  check_given(f)
   if (!is.function(f)) stop_input(c("{.arg f} must be a function.", x = "It is {describe(f)}."))
   check_number(nugget, min = 0, closed = TRUE)
   structure(list(kind = "function", label = "user-defined", f = f, nugget = as.double(nugget), lonlat = FALSE),
@@ -177,6 +179,8 @@ print.covertree_covariance <- function(x, ...) {
 #' as_covariance(c(0.1, 2, 0.3), "matern", shape = 1.5)              # GPBoost
 #' @export
 as_covariance <- function(covparms, covfun_name, shape = NULL, columns = 3) {
+  check_given(covparms)
+  check_given(covfun_name)
   if (!rlang::is_string(covfun_name)) {
     stop_input(c("{.arg covfun_name} must be the name of a covariance.", x = "It is {describe(covfun_name)}."))
   }

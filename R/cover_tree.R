@@ -60,8 +60,9 @@
 #' @export
 cover_tree <- function(x, metric = metric_euclidean(), order = c("hilbert", "natural"),
                        build = c("auto", "metric", "euclidean"), net_bytes = NULL, threads = NULL, progress = NULL) {
-  order <- rlang::arg_match(order)
-  build <- rlang::arg_match(build)
+  check_given(x)
+  order <- match_choice(order)
+  build <- match_choice(build)
   if (!is.null(net_bytes)) check_number(net_bytes, min = 0, closed = TRUE)
   run <- run_settings(threads, progress)
   index <- new_index(x, metric, run)
@@ -141,6 +142,7 @@ light_index <- function(x, metric, run, arg, call) {
 #' try(tree_check(tree))
 #' @export
 tree_check <- function(tree, threads = NULL, progress = NULL) {
+  check_given(tree)
   if (!inherits(tree, "cover_tree")) {
     stop_input(c("{.arg tree} must be an index made by {.fn cover_tree}.", x = "It is {describe(tree)}."))
   }

@@ -49,19 +49,20 @@
 find_knn <- function(tree, query = NULL, rows = NULL, k = 10, predecessors = FALSE, max_index = NULL,
                      self = FALSE, oversample = Inf, recall_sample = 0, metric = NULL, threads = NULL,
                      progress = NULL) {
+  check_given(tree)
   run <- run_settings(threads, progress)
-  index <- as_index(tree, metric, run)
+  index <- as_index(tree, metric, run, written(substitute(tree), "tree"))
   queries <- resolve_queries(index, query, rows, predecessors, max_index, self, run)
   candidates <- length(index) - (is.null(query) && !self)
   check_count(k, max = candidates, limit = paste("there are", candidates, "candidates"))
   check_oversample(oversample)
   check_count(recall_sample, min = 0)
-  check_answers(query_count(queries, index), k, "k")
+  check_answers(asking_count(queries, index), k, "k")
   search_neighbors(index, queries, as.integer(k), oversample, recall_sample, run)
 }
 
 check_oversample <- function(oversample, call = rlang::caller_env()) {
-  if (!identical(as.double(oversample), Inf)) check_count(oversample, call = call)
+  if (!identical(oversample, Inf)) check_count(oversample, call = call)
 }
 
 # Exact where oversample is infinite or the metric is searched exactly anyway; otherwise local, for correlations.
@@ -133,10 +134,10 @@ resolve_limit <- function(max_index, count, n, call) {
     stop_input(c("{.arg max_index} must have one element or one per query.",
                  x = "It has {length(max_index)}, there {?is/are} {count} quer{?y/ies}."), call = call)
   }
-  bad <- which(!is.numeric(max_index) | is.na(max_index) | max_index < 0 | max_index != round(max_index))
+  bad <- if (is.numeric(max_index)) which(is.na(max_index) | max_index < 0 | max_index != round(max_index)) else 1L
   if (length(bad)) {
     stop_input(c("{.arg max_index} must hold row numbers or 0.",
-                 x = "Element {bad[1]} is {max_index[bad[1]]}."), call = call)
+                 x = "Element {bad[1]} is {describe(max_index[[bad[1]]])}."), call = call)
   }
   rep_len(as.integer(pmin(max_index, n)), count)
 }
@@ -152,7 +153,7 @@ default_engine <- function(index) {
   switch(index$metric$kind, `function` = "tree", residual = "correlation", correlation = "scaled", "blocks")
 }
 
-query_count <- function(queries, index) {
+asking_count <- function(queries, index) {
   if (!is.null(queries$points)) nrow(queries$points) else if (is.null(queries$rows)) length(index) else length(queries$rows)
 }
 

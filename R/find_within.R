@@ -21,10 +21,11 @@
 #' @export
 find_within <- function(tree, query = NULL, rows = NULL, radius, predecessors = FALSE, max_index = NULL,
                         self = FALSE, flat = FALSE, max_pairs = NULL, metric = NULL, threads = NULL, progress = NULL) {
+  check_given(tree)
+  check_given(radius)
   run <- run_settings(threads, progress)
-  index <- as_index(tree, metric, run)
+  index <- as_index(tree, metric, run, written(substitute(tree), "tree"))
   queries <- resolve_queries(index, query, rows, predecessors, max_index, self, run)
-  if (missing(radius)) stop_input("{.arg radius} must be given.")
   check_number(radius, min = 0, closed = TRUE)
   check_flag(flat)
   if (!is.null(max_pairs)) check_number(max_pairs, min = 0, closed = TRUE)

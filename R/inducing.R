@@ -27,7 +27,8 @@
 #' @export
 inducing_points <- function(x, m = 200, method = c("kmeans++", "maxmin", "cover_tree", "random"), cov = NULL,
                             steps = 10, threads = NULL, progress = NULL) {
-  method <- rlang::arg_match(method)
+  check_given(x)
+  method <- match_choice(method)
   check_count(steps, min = 0)
   run <- run_settings(threads, progress)
   if (!is.null(cov)) check_covariance(cov)

@@ -75,6 +75,7 @@ metric_maximum <- function() new_metric("maximum", "maximum")
 #' @rdname metrics
 #' @export
 metric_minkowski <- function(p) {
+  check_given(p)
   check_number(p, min = 1, closed = TRUE, max = 1000)
   new_metric("minkowski", paste0("Minkowski (p = ", format(p), ")"), power = as.double(p))
 }
@@ -93,6 +94,7 @@ metric_great_circle <- function(radius = 6371.0088) {
 #' @rdname metrics
 #' @export
 metric_function <- function(f) {
+  check_given(f)
   if (!is.function(f)) stop_input(c("{.arg f} must be a function.", x = "It is {describe(f)}."))
   new_metric("function", "user-defined", f = f)
 }

@@ -131,6 +131,7 @@ plot.covertree_neighbors <- function(x, points, row = nrow(x$index), query = NUL
 #' as_NNarray(vecchia_neighbors(locs, m = 3))[1:6, ]
 #' @export
 as_NNarray <- function(nn) {
+  check_given(nn)
   if (!inherits(nn, "covertree_neighbors") || !isTRUE(attr(nn, "predecessors")) || !is.null(attr(nn, "rows"))) {
     stop_input(c("{.arg nn} must hold the earlier neighbours of every row, in order.",
                  i = "{.fn vecchia_neighbors} returns them."))
@@ -151,6 +152,8 @@ as_NNarray <- function(nn) {
 #' mean(neighbor_recall(far, find_knn(x, k = 5)))
 #' @export
 neighbor_recall <- function(found, truth) {
+  check_given(found)
+  check_given(truth)
   found <- index_matrix(found, "found")
   truth <- index_matrix(truth, "truth")
   if (nrow(found) != nrow(truth)) {

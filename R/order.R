@@ -49,7 +49,8 @@
 #' @export
 vecchia_order <- function(locs, method = c("maxmin", "hilbert", "random", "coordinate", "middleout"),
                           metric = metric_euclidean(), coordinate = NULL, threads = NULL, progress = NULL) {
-  method <- rlang::arg_match(method)
+  check_given(locs)
+  method <- match_choice(method)
   check_metric(metric)
   run <- run_settings(threads, progress)
   points <- as_points(locs, metric)

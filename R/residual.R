@@ -56,6 +56,7 @@ NULL
 #' @rdname correlation_metrics
 #' @export
 metric_correlation <- function(cov) {
+  check_given(cov)
   check_covariance(cov)
   if (cov$kind == "function") return(function_metric(cov))
   new_metric("correlation", "correlation", cov = cov)
@@ -64,6 +65,7 @@ metric_correlation <- function(cov) {
 #' @rdname correlation_metrics
 #' @export
 metric_residual <- function(cov, inducing = NULL, V = NULL, p = NULL, jitter = NULL, nugget = FALSE) {
+  check_given(cov)
   check_covariance(cov)
   check_flag(nugget)
   own <- !is.null(V) || !is.null(p)
@@ -98,6 +100,9 @@ metric_residual <- function(cov, inducing = NULL, V = NULL, p = NULL, jitter = N
 #' find_knn(x, query = with_factor(cbind(0.5, 0.5), V = matrix(0.3), p = 0.91), k = 2, metric = metric)
 #' @export
 with_factor <- function(points, V, p) {
+  check_given(points)
+  check_given(V)
+  check_given(p)
   points <- as_points(points)
   check_factor(V, p)
   check_factor_rows(V, nrow(points))

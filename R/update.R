@@ -15,7 +15,8 @@
 #' tree <- update(tree, metric_residual(cov_matern(1.5, lengthscale = 0.3), u))
 #' @export
 update.cover_tree <- function(object, metric, ..., threads = NULL, progress = NULL) {
-  rlang::check_dots_empty()
+  check_given(metric)
+  if (...length()) stop_input("{.arg ...} must be empty: {.fn update} of an index takes a metric, {.arg threads} and {.arg progress}.")
   check_index(object, rlang::current_env())
   run <- run_settings(threads, progress)
   index <- new_index(object$x, metric, arg = "object", run = run)

@@ -112,7 +112,8 @@ check_columns <- function(query, tree, arg = rlang::caller_arg(query), call = rl
   want <- ncol(tree$x)
   if (ncol(query) != want) {
     stop_input(c("{.arg {arg}} must have as many columns as the indexed points.",
-                 x = "It has {ncol(query)}, they have {want}."), call = call)
+                 x = "It has {ncol(query)}, they have {want}.",
+                 i = if (length(query) == 1) "For the number of neighbours, write {.code k = {query[1]}}."), call = call)
   }
   own <- colnames(tree$x)
   named <- colnames(query)
@@ -120,6 +121,24 @@ check_columns <- function(query, tree, arg = rlang::caller_arg(query), call = rl
     stop_input(c("{.arg {arg}} must have its columns in the order of the indexed points.",
                  x = "They are {.field {own}}, it has {.field {named}}."), call = call)
   }
+}
+
+# An argument without a default that the user has left out.
+check_given <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
+  if (missing(x)) stop_input("{.arg {arg}} must be given.", call = call)
+}
+
+# What the user has written for an argument, where that is a name; else the argument's own.
+written <- function(expr, arg) if (is.symbol(expr) && !identical(expr, quote(.))) as.character(expr) else arg
+
+# One of the choices that the caller's formal argument lists, the first by default.
+match_choice <- function(value, arg = rlang::caller_arg(value), call = rlang::caller_env()) {
+  choices <- eval(formals(sys.function(sys.parent()))[[arg]])
+  if (identical(value, choices)) return(choices[1])
+  if (!rlang::is_string(value) || !value %in% choices) {
+    stop_input(c("{.arg {arg}} must be one of {.or {.val {choices}}}.", x = "It is {describe(value)}."), call = call)
+  }
+  value
 }
 
 # A whole number within min..max; limit says in words where max comes from.

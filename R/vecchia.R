@@ -35,7 +35,8 @@
 #' @export
 vecchia_neighbors <- function(locs, m = 30, metric = metric_euclidean(), locs_pred = NULL,
                               cond_on = c("obs", "all"), oversample = Inf, recall_sample = 0, threads = NULL, progress = NULL) {
-  cond_on <- rlang::arg_match(cond_on)
+  check_given(locs)
+  cond_on <- match_choice(cond_on)
   check_count(m)
   check_oversample(oversample)
   check_count(recall_sample, min = 0)

@@ -51,7 +51,7 @@
 #' @export
 vecchia_loglik <- function(y, sets, locs, cov, inducing = NULL, X = NULL, gradient = FALSE, information = FALSE,
                            method = c("ML", "REML"), noise = NULL, weights = NULL, threads = NULL, progress = NULL) {
-  method <- rlang::arg_match(method)
+  method <- match_choice(method)
   check_flag(gradient)
   check_flag(information)
   if (!is.null(inducing)) stop_input("{.arg inducing} must be {.code NULL}.")
