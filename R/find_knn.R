@@ -157,6 +157,11 @@ asking_count <- function(queries, index) {
   if (!is.null(queries$points)) nrow(queries$points) else if (is.null(queries$rows)) length(index) else length(queries$rows)
 }
 
+# How many ask.
+asking_count <- function(index, queries) {
+  if (!is.null(queries$points)) nrow(queries$points) else length(queries$rows %||% seq_len(length(index)))
+}
+
 # Some of the queries, by number.
 pick_queries <- function(queries, which) {
   if (is.null(queries$points)) {

@@ -5,6 +5,7 @@
 #'
 #' @param scale `NULL`, or positive divisors of the coordinates, one for all columns or one per column:
 #'   the lengthscales of an anisotropic or space-time covariance.
+#' @param S Covariance matrix, positive definite, a row and a column per column of the points.
 #' @param p Power of the Minkowski distance, a number within 1..1000. 1 is Manhattan, 2 Euclidean.
 #' @param radius Radius of the sphere; distances are arc lengths in its unit. The default is the
 #'   earth's mean radius in kilometres.
@@ -26,6 +27,14 @@
 #' `metric_function()` runs on the calling thread. A probe of a few points rejects functions that are
 #' plainly not a metric; a function that breaks the triangle inequality elsewhere gives wrong
 #' neighbours.
+#'
+#' `metric_mahalanobis(S)` is `sqrt(t(a - b) %*% solve(S) %*% (a - b))`, Mahalanobis' distance: rotation and scale, as in geometric
+#' anisotropy.
+#'
+#' `metric_sphere_time(scale = c(km = , days = ))` is for places on the sphere and times: `sqrt((s / km)^2 + (t / days)^2)`, with `s`
+#' the length of the chord between the places, in kilometres (as near as makes no difference to the great circle at the
+#' lengths of neighbours: 0.1 % less at 1000 km), and `t` the difference of the times. Columns are longitude, latitude and time,
+#' and others that have scales. It is the distance that covariances with `lonlat = TRUE` look at.
 #'
 #' @return A list of class `covertree_metric`.
 #' @seealso [find_knn()] for the search.
@@ -93,6 +102,28 @@ metric_great_circle <- function(radius = 6371.0088) {
 
 #' @rdname metrics
 #' @export
+metric_mahalanobis <- function(S) {
+  square <- is.numeric(S) && length(dim(S)) == 2 && nrow(S) == ncol(S) && nrow(S) > 0
+  if (!square || !all(is.finite(S)) || !isSymmetric(unname(S))) {
+    stop_input(c("{.arg S} must be a symmetric matrix of finite numbers.", x = "It is {describe(S)}."))
+  }
+  R <- tryCatch(chol(unname(S)), error = function(e) stop_input("{.arg S} must be positive definite."))
+  map <- backsolve(R, diag(nrow(S)))
+  if (!all(is.finite(map))) stop_input("{.arg S} must be positive definite.")
+  new_metric("mahalanobis", "Mahalanobis", map = map)
+}
+
+#' @rdname metrics
+#' @export
+metric_sphere_time <- function(scale = c(km = 1, days = 1), radius = 6371.0088) {
+  check_scale(scale)
+  check_number(radius, min = 0)
+  if (length(scale) < 2) stop_input("{.arg scale} must have an element for the sphere and one for each further column.")
+  new_metric("sphere_time", "sphere and time", scale = as.double(scale), radius = as.double(radius))
+}
+
+#' @rdname metrics
+#' @export
 metric_function <- function(f) {
   check_given(f)
   if (!is.function(f)) stop_input(c("{.arg f} must be a function.", x = "It is {describe(f)}."))
@@ -119,7 +150,15 @@ fit_metric <- function(metric, x, run = NULL, call = rlang::caller_env(), lifted
   if (metric$kind == "great_circle" && ncol(x) != 2) {
     stop_input("Great-circle distances need two columns, not {ncol(x)}.", call = call)
   }
-  if (!is.null(metric$scale)) {
+  if (metric$kind == "mahalanobis" && ncol(x) != ncol(metric$map)) {
+    stop_input(c("The metric's {.arg S} must have a row per column of the points.",
+                 x = "It has {ncol(metric$map)}, the points have {ncol(x)} column{?s}."), call = call)
+  }
+  if (metric$kind == "sphere_time" && ncol(x) != length(metric$scale) + 1) {
+    stop_input(c("The points must have longitude, latitude and a column for each further {.arg scale} of the metric.",
+                 x = "They have {ncol(x)} column{?s}, {.arg scale} has {length(metric$scale)} elements."), call = call)
+  }
+  if (metric$kind == "euclidean" && !is.null(metric$scale)) {
     if (!length(metric$scale) %in% c(1L, ncol(x))) {
       stop_input(c("The metric's {.arg scale} must have one element or one per column.",
                    x = "It has {length(metric$scale)}, the points have {ncol(x)} column{?s}."), call = call)
@@ -139,6 +178,8 @@ metric_parts <- list(
   minkowski = list(power = function(x) is_within(x, 1, 1000)),
   angular = list(),
   great_circle = list(radius = function(x) is_within(x, 0) && x > 0),
+  mahalanobis = list(map = function(x) is.double(x) && is.matrix(x) && nrow(x) == ncol(x) && all(is.finite(x))),
+  sphere_time = list(scale = function(x) all_positive(x), radius = function(x) is_within(x, 0) && x > 0),
   `function` = list(f = is.function, lift = function(x) is.null(x) || is.function(x)),
   correlation = list(cov = function(x) is.null(covariance_fault(x))),
   residual = list(
@@ -218,7 +259,7 @@ probe_metric <- function(metric, x, lifted, call) {
 format.covertree_metric <- function(x, ...) {
   detail <- c(
     if (!is.null(x$scale)) paste0("scale ", paste(format(x$scale, trim = TRUE, digits = 4), collapse = ", ")),
-    if (!is.null(x$radius)) paste0("radius ", format(x$radius)),
+    if (!is.null(x$radius) && x$kind == "great_circle") paste0("radius ", format(x$radius)),
     if (!is.null(x$cov)) format(x$cov),
     if (!is.null(x$inducing)) count_of(nrow(x$inducing), "inducing point"),
     if (!is.null(x$jitter_used) && x$jitter_used > 0) paste("jitter", signif(x$jitter_used, 2))

@@ -64,7 +64,7 @@ lat_names <- c("lat", "latitude", "y")
 # takes no others, a covariance takes them first.
 pick_lonlat <- function(points, metric, arg, call) {
   circle <- identical(metric$kind, "great_circle")
-  if (!circle && !isTRUE(metric$cov$lonlat)) return(points)
+  if (!circle && !identical(metric$kind, "sphere_time") && !isTRUE(metric$cov$lonlat)) return(points)
   name <- tolower(colnames(points))
   lon <- which(name %in% lon_names)
   lat <- which(name %in% lat_names)
@@ -86,7 +86,7 @@ check_some_rows <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_
 
 # Values that the metric cannot take: not finite, overflowing, off the globe, or a zero vector.
 check_values <- function(x, metric, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
-  lonlat <- metric$kind == "great_circle" || isTRUE(metric$cov$lonlat)
+  lonlat <- metric$kind %in% c("great_circle", "sphere_time") || isTRUE(metric$cov$lonlat)
   place <- if (is_correlation(metric)) .Call(C_ffi_covariance_check, x, metric$cov) else .Call(C_ffi_check_points, x, metric)
   if (place[1] == 0) return(invisible())
   row <- place[1]

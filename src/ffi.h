@@ -40,6 +40,7 @@ SEXP ffi_order_hilbert(SEXP x, SEXP metric, SEXP run);
 SEXP ffi_centre_distance(SEXP x, SEXP metric, SEXP run);
 SEXP ffi_find_knn(SEXP index, SEXP queries, SEXP k, SEXP engine, SEXP run);
 SEXP ffi_find_local(SEXP index, SEXP queries, SEXP k, SEXP width, SEXP run);
+SEXP ffi_count_within(SEXP index, SEXP queries, SEXP radius, SEXP engine, SEXP run);
 SEXP ffi_find_within(SEXP index, SEXP queries, SEXP radius, SEXP engine, SEXP most, SEXP flat,
                      SEXP run);
 SEXP ffi_sets_check(SEXP index, SEXP first, SEXP run);

@@ -8,19 +8,22 @@ ct_points ffi_points(SEXP x) {
 }
 
 static ct_metric_kind kind_of(const char *name) {
-  static const char *const names[] = {"euclidean", "manhattan",    "maximum", "minkowski",
-                                      "angular",   "great_circle", "function"};
-  for (int i = 0; i < 7; i++)
+  static const char *const names[] = {"euclidean",   "manhattan",   "maximum",
+                                      "minkowski",   "angular",     "great_circle",
+                                      "mahalanobis", "sphere_time", "function"};
+  for (int i = 0; i < 9; i++)
     if (strcmp(name, names[i]) == 0) return (ct_metric_kind)i;
   Rf_error("unknown metric '%s'", name);
 }
 
 ct_metric ffi_metric(SEXP metric) {
   SEXP scale = ffi_list_get(metric, "scale");
+  SEXP map = ffi_list_get(metric, "map");
   SEXP power = ffi_list_get(metric, "power");
   SEXP radius = ffi_list_get(metric, "radius");
   return (ct_metric){.kind = kind_of(CHAR(STRING_ELT(ffi_list_get(metric, "kind"), 0))),
                      .scale = scale == R_NilValue ? NULL : REAL(scale),
+                     .map = map == R_NilValue ? NULL : REAL(map),
                      .power = power == R_NilValue ? 2 : Rf_asReal(power),
                      .radius = radius == R_NilValue ? 1 : Rf_asReal(radius)};
 }

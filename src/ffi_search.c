@@ -6,7 +6,7 @@
 typedef enum { BY_BLOCKS, BY_TREE, BY_SCAN, BY_FRAMES, BY_CORRELATION, BY_SCALED } engine;
 
 /* What R hands over: index = list(x, metric, blocks, tree, residual), queries = list(points, rows,
- * limit, self, residual), as the core sees it. Only what the engine needs is filled in. */
+ * limit, self, radius, residual), as the core sees it. Only what the engine needs is filled in. */
 typedef struct {
   engine by;
   ct_points points, query_points;
@@ -32,6 +32,7 @@ static void view_queries(search *s, SEXP queries, const ct_run *run) {
   SEXP points = ffi_list_get(queries, "points");
   SEXP rows = ffi_list_get(queries, "rows");
   SEXP limit = ffi_list_get(queries, "limit");
+  SEXP radius = ffi_list_get(queries, "radius");
   int count = s->points.n;
   if (points != R_NilValue) {
     s->query_points = ffi_points(points);
@@ -43,7 +44,8 @@ static void view_queries(search *s, SEXP queries, const ct_run *run) {
                             .rows = ffi_rows(rows, run),
                             .count = count,
                             .limit = limit == R_NilValue ? NULL : INTEGER(limit),
-                            .self = Rf_asLogical(ffi_list_get(queries, "self")) == TRUE};
+                            .self = Rf_asLogical(ffi_list_get(queries, "self")) == TRUE,
+                            .radius = radius == R_NilValue ? NULL : REAL(radius)};
 }
 
 /* The residual process of index and queries, and both embedded for searches by coordinates. */
@@ -65,7 +67,8 @@ static void view_residual(search *s, SEXP index, SEXP queries, const ct_run *run
                             .rows = s->queries.rows,
                             .count = s->queries.count,
                             .limit = s->queries.limit,
-                            .self = s->queries.self};
+                            .self = s->queries.self,
+                            .radius = s->queries.radius};
 }
 
 static void view(search *s, SEXP index, SEXP queries, engine by, const ct_run *run) {
@@ -320,5 +323,23 @@ SEXP ffi_find_within(SEXP index, SEXP queries, SEXP radius, SEXP engine, SEXP mo
   }
   SET_VECTOR_ELT(answer, 3, ffi_stats(&stats, &state.run));
   UNPROTECT(4);
+  return answer;
+}
+
+/* list(count, stats): how many are within the radius of each query. */
+SEXP ffi_count_within(SEXP index, SEXP queries, SEXP radius, SEXP engine, SEXP run) {
+  ffi_run state;
+  ffi_run_start(&state, run, "Counting");
+  search s;
+  view(&s, index, queries, engine_of(engine), &state.run);
+  ct_stats stats = {0};
+  const char *names[] = {"count", "stats", ""};
+  SEXP answer = PROTECT(Rf_mkNamed(VECSXP, names));
+  SET_VECTOR_ELT(answer, 0, Rf_allocVector(INTSXP, s.queries.count));
+  int *count = INTEGER(VECTOR_ELT(answer, 0));
+  ffi_raise(count_within(&s, Rf_asReal(radius), count, &stats, &state.run));
+  ffi_run_finish(&state);
+  SET_VECTOR_ELT(answer, 1, ffi_stats(&stats, &state.run));
+  UNPROTECT(2);
   return answer;
 }

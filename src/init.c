@@ -22,6 +22,7 @@ static const R_CallMethodDef entries[] = {
     ENTRY(ffi_factor_pack, 2),
     ENTRY(ffi_find_knn, 5),
     ENTRY(ffi_find_local, 5),
+    ENTRY(ffi_count_within, 5),
     ENTRY(ffi_find_within, 7),
     ENTRY(ffi_kmeans, 4),
     ENTRY(ffi_net, 4),

@@ -57,13 +57,15 @@ ct_status ct_tree_check(const ct_tree *tree, const ct_distances *distances, int 
 
 /* Who asks, and who may answer. points NULL: query q is indexed row rows[q] (rows NULL: row q);
  * otherwise it is point q of points. limit[q]: only rows < limit[q] are candidates; NULL: all are.
- * self: whether an indexed query may find its own row. */
+ * self: whether an indexed query may find its own row. radius[q]: of a search within a radius; NULL:
+ * the one of the call for all. */
 typedef struct {
   const ct_points *points;
   const int *rows;
   int count;
   const int *limit;
   int self;
+  const double *radius;
 } ct_queries;
 
 /* Points to be searched by blocks of their k-d order. order: n entries of ct_kd_order(), a

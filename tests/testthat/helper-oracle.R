@@ -16,6 +16,8 @@ oracle_distance <- function(metric, a, B) {
     minkowski = sum_columns(function(t) abs(t)^metric$power, a, B)^(1 / metric$power),
     angular = oracle_angle(drop(unit_rows(t(a))), unit_rows(B)),
     great_circle = metric$radius * oracle_angle(drop(sphere_rows(t(a))), sphere_rows(B)),
+    mahalanobis = sqrt(sum_columns(square, drop(map_rows(metric$map, t(a))), map_rows(metric$map, B))),
+    sphere_time = sqrt(sum_columns(square, drop(sphere_time_rows(metric, t(a))), sphere_time_rows(metric, B))),
     `function` = metric$f(a, B)
   )
 }
@@ -34,6 +36,17 @@ unit_rows <- function(x) {
   norm <- numeric(nrow(x))
   for (c in seq_len(ncol(x))) norm <- norm + x[, c] * x[, c]
   x / sqrt(norm)
+}
+
+map_rows <- function(map, x) {
+  out <- 0 * x
+  for (j in seq_len(ncol(x))) for (c in seq_len(j)) out[, j] <- out[, j] + x[, c] * map[c, j]
+  out
+}
+
+sphere_time_rows <- function(metric, x) {
+  rest <- sweep(x[, -(1:2), drop = FALSE], 2, metric$scale[-1], "/")
+  cbind(metric$radius * sphere_rows(x[, 1:2, drop = FALSE]) / metric$scale[1], rest)
 }
 
 # Sine and cosine of degrees after exact reduction by quarter turns.

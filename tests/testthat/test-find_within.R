@@ -75,3 +75,29 @@ test_that("an interrupt stops the making of a list as well", {
                                   env = paste0("R_LIBS=", paste(.libPaths(), collapse = ":"))))
   expect_identical(utils::tail(out, 1), "sound", info = paste(out, collapse = "\n"))
 })
+
+test_that("a radius per query gives what one call per query gives", {
+  set.seed(14)
+  for (metric in all_metrics(3)) {
+    x <- data_for(metric, "duplicates", 90, 3)
+    radius <- sample(c(0, runif(89, 0, 2 * find_within(x, rows = 1, radius = 1e9, metric = metric)$distance[[1]][20])))
+    tree <- cover_tree(x, metric)
+    found <- find_within(tree, radius = radius, threads = 2)
+    single <- lapply(1:90, function(i) find_within(tree, rows = i, radius = radius[i])$index[[1]])
+    expect_identical(found$index, single)
+    expect_identical(find_within(tree, radius = radius, counts = TRUE), lengths(single))
+  }
+  cov <- cov_exponential(lengthscale = 0.3)
+  for (metric in list(metric_correlation(cov), metric_residual(cov, inducing_points(x <- matrix(runif(200), 100), 10)))) {
+    radius <- sample(c(0, 1, seq(0.2, 0.99, length.out = 98)))
+    tree <- cover_tree(x, metric)
+    single <- lapply(1:100, function(i) find_within(tree, rows = i, radius = radius[i])$index[[1]])
+    expect_identical(find_within(tree, radius = radius)$index, single)
+    expect_identical(find_within(tree, radius = replace(radius, radius == 1, 0.5), counts = TRUE)[radius < 1], lengths(single)[radius < 1])
+  }
+})
+
+test_that("wrong radii are told by element", {
+  expect_error(find_within(faithful, radius = c(1, 2)), "one per query", class = "covertree_error_input")
+  expect_error(find_within(faithful, radius = replace(rep(1, 272), 9, -1)), "Element 9", class = "covertree_error_input")
+})

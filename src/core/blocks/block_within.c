@@ -13,15 +13,15 @@
 
 typedef struct {
   ct_block_worker own;
-  int query;    /* the one at work, */
-  size_t found; /* and what it has found */
+  int query;     /* the one at work, */
+  double radius; /* of it, */
+  size_t found;  /* and what it has found */
   const void *task;
 } worker;
 
 typedef struct {
   ct_block_search search;
   double radius;
-  double bound;         /* of keys */
   int *count;           /* either these, */
   const size_t *offset; /* or a place for every query */
   int *id;
@@ -37,7 +37,7 @@ static void take(ct_candidates *candidates, const ct_blocks *blocks) {
   int own = queries->self ? -1 : ct_query_row(queries, w->query);
   ct_candidates_measure(candidates, blocks, w->own.distance, w->own.row);
   for (int i = 0; i < candidates->count; i++) {
-    if (w->own.distance[i] > t->radius || w->own.row[i] == own) continue;
+    if (w->own.distance[i] > w->radius || w->own.row[i] == own) continue;
     if (t->offset) {
       t->id[t->offset[w->query] + w->found] = w->own.row[i];
       t->dist[t->offset[w->query] + w->found] = w->own.distance[i];
@@ -63,19 +63,36 @@ static void finish_query(const task *t, worker *w) {
   memcpy(id, w->own.sorted_row, w->found * sizeof *id);
 }
 
+static double radius_of(const task *t, int query) {
+  const double *radius = t->search.list.queries->radius;
+  return radius ? radius[query] : t->radius;
+}
+
+static double bound_of(const task *t, double radius) {
+  return ct_metric_key_bound(t->search.blocks.metric, radius);
+}
+
+/* The bound of keys that holds for all queries of a block. */
+static double bound_of_block(const task *t, const ct_query_block *block) {
+  double largest = 0;
+  for (int i = 0; i < block->count; i++) largest = fmax(largest, radius_of(t, block->query[i]));
+  return bound_of(t, largest);
+}
+
 static void search_block(void *self, int number, int thread) {
   const task *t = self;
   worker *w = &t->workers[thread];
   ct_query_block *block = &w->own.block;
   const ct_blocks *blocks = &t->search.blocks;
   ct_block_worker_load(&w->own, &t->search, number);
-  ct_walk walk = {t->bound, block->limit[block->count - 1], INFINITY, INT_MAX};
+  ct_walk walk = {bound_of_block(t, block), block->limit[block->count - 1], INFINITY, INT_MAX};
   ct_block_worker_list(&w->own, &t->search, block->low, block->high, &walk);
   for (int i = 0; i < block->count; i++) {
     const double *point = block->point + i * blocks->dim;
     w->query = block->query[i];
+    w->radius = radius_of(t, w->query);
     w->found = 0;
-    ct_candidates_start(w->own.candidates, point, block->limit[i], t->bound);
+    ct_candidates_start(w->own.candidates, point, block->limit[i], bound_of(t, w->radius));
     blocks->kernels.scan_list(blocks, &w->own.list, point, w->own.candidates);
     finish_query(t, w);
   }
@@ -85,7 +102,6 @@ static ct_status search_within(task *t, const ct_block_index *index, const ct_qu
                                ct_stats *stats, const ct_run *run) {
   if (!(t->radius >= 0)) return CT_ERR_DOMAIN;
   if (queries->count == 0) return CT_OK;
-  t->bound = ct_metric_key_bound(index->metric, t->radius);
   CT_TRY(ct_block_search_start(index, queries, &t->search, stats, run));
   CT_NEW(t->workers, &run->arena, run->threads);
   for (int i = 0; i < run->threads; i++) {

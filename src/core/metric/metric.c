@@ -19,6 +19,7 @@ ct_key ct_metric_key(const ct_metric *metric) {
 }
 
 int ct_metric_dim(const ct_metric *metric, int dim) {
+  if (metric->kind == CT_SPHERE_TIME) return dim + 1;
   return metric->kind == CT_GREAT_CIRCLE ? 3 : dim;
 }
 
@@ -37,11 +38,32 @@ static void embed_direction(const ct_points *points, int i, double *embedded) {
   for (int c = 0; c < points->dim; c++) embedded[c] /= norm;
 }
 
+static void embed_linearly(const double *map, const ct_points *points, int i, double *embedded) {
+  for (int j = 0; j < points->dim; j++) {
+    const double *column = map + (size_t)j * (size_t)points->dim;
+    double sum = 0;
+    for (int c = 0; c <= j; c++) sum += ct_points_at(points, i, c) * column[c];
+    embedded[j] = sum;
+  }
+}
+
+static void embed_sphere_time(const ct_metric *metric, const ct_points *points, int i,
+                              double *embedded) {
+  ct_sphere_embed(ct_points_at(points, i, 0), ct_points_at(points, i, 1), embedded);
+  for (int s = 0; s < 3; s++) embedded[s] = metric->radius * embedded[s] / metric->scale[0];
+  for (int c = 2; c < points->dim; c++)
+    embedded[c + 1] = ct_points_at(points, i, c) / metric->scale[c - 1];
+}
+
 void ct_metric_embed(const ct_metric *metric, const ct_points *points, int i, double *embedded) {
   if (metric->kind == CT_GREAT_CIRCLE) {
     ct_sphere_embed(ct_points_at(points, i, 0), ct_points_at(points, i, 1), embedded);
   } else if (metric->kind == CT_ANGULAR) {
     embed_direction(points, i, embedded);
+  } else if (metric->kind == CT_MAHALANOBIS) {
+    embed_linearly(metric->map, points, i, embedded);
+  } else if (metric->kind == CT_SPHERE_TIME) {
+    embed_sphere_time(metric, points, i, embedded);
   } else {
     for (int c = 0; c < points->dim; c++) {
       double value = ct_points_at(points, i, c);
@@ -120,9 +142,24 @@ static double largest_coordinate(const ct_metric *metric, int dim) {
   }
 }
 
+/* The same before a linear map, whose every sum must stay below it. */
+static double largest_mapped(const ct_metric *metric, int dim) {
+  double most = 1;
+  for (int i = 0; i < dim * dim; i++) most = fmax(most, fabs(metric->map[i]));
+  return largest_coordinate(metric, dim) / dim / most;
+}
+
+static double divisor_of_column(const ct_metric *metric, int c) {
+  if (!metric->scale) return 1;
+  if (metric->kind == CT_SPHERE_TIME) return c < 2 ? 1 : metric->scale[c - 1];
+  return metric->scale[c];
+}
+
 static double limit_of_column(const ct_metric *metric, int c, int dim) {
   switch (metric->kind) {
     case CT_GREAT_CIRCLE: return c == 0 ? 720.0 : 90.0;
+    case CT_SPHERE_TIME: return c == 0 ? 720.0 : c == 1 ? 90.0 : largest_coordinate(metric, dim);
+    case CT_MAHALANOBIS: return largest_mapped(metric, dim);
     case CT_ANGULAR:
     case CT_FUNCTION: return DBL_MAX;
     default: return largest_coordinate(metric, dim);
@@ -146,7 +183,7 @@ ct_status ct_metric_check(const ct_metric *metric, const ct_points *points, int 
   for (int c = 0; c < points->dim; c++) {
     const double *value = points->x + (size_t)c * (size_t)points->n;
     double limit = limit_of_column(metric, c, points->dim);
-    int i = first_beyond(value, points->n, metric->scale ? metric->scale[c] : 1, limit);
+    int i = first_beyond(value, points->n, divisor_of_column(metric, c), limit);
     if (i < points->n) {
       *row = i, *column = c;
       return CT_ERR_DOMAIN;

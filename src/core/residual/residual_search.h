@@ -7,13 +7,15 @@
 
 /* Who asks: as ct_queries, for residual searches. points NULL: query q is the indexed row rows[q]
  * (rows NULL: row q); otherwise it stands at position q of points. limit[q]: only rows < limit[q]
- * are candidates; NULL: all. self: whether an indexed query may find its own row. */
+ * are candidates; NULL: all. self: whether an indexed query may find its own row. radius[q]: of a
+ * search within a radius; NULL: the one of the call for all. */
 typedef struct {
   const ct_residual *points;
   const int *rows;
   int count;
   const int *limit;
   int self;
+  const double *radius;
 } ct_residual_queries;
 
 /* How an exact search is to be done; all fields have defaults from ct_residual_plan_default(). */

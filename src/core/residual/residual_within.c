@@ -30,7 +30,7 @@
 typedef struct {
   const ct_residual *index;
   const ct_residual_queries *queries;
-  double radius, least; /* least |rho| of an answer, less MARGIN */
+  double radius; /* of queries without one of their own */
   ct_pair_scan scan;
   const int *order; /* of the queries: by limit, or by position */
   int *count;       /* answers of each query, or NULL: then they are written */
@@ -46,6 +46,7 @@ typedef struct {
   int position; /* in of */
   int row;      /* of an indexed query, -1 for a new point */
   int limit;
+  double radius;
   int found;
   int waiting;
   int at[WAITING]; /* positions */
@@ -66,12 +67,22 @@ static int limit_of(const within *w, int q) {
   return limit && limit[q] < w->index->n ? limit[q] : w->index->n;
 }
 
+static double radius_of(const within *w, int q) {
+  return w->queries->radius ? w->queries->radius[q] : w->radius;
+}
+
+/* Least |rho| of an answer, less MARGIN. */
+static double least_of(double radius) {
+  return 1 - radius * radius - MARGIN;
+}
+
 static asker asker_of(const within *w, int q) {
   const ct_residual_queries *queries = w->queries;
   asker a = {.of = queries->points ? queries->points : w->index, .query = q, .row = -1};
   a.position = ct_query_position(w->index, queries, q);
   if (!queries->points) a.row = w->index->row[a.position];
   a.limit = limit_of(w, q);
+  a.radius = radius_of(w, q);
   return a;
 }
 
@@ -90,7 +101,7 @@ static void score_waiting(const within *w, block *b, asker *a) {
   ct_residual_t(a->of, a->position, w->index, a->at, a->waiting, t, b->work, w->scan.pairs.simd);
   for (int j = 0; j < a->waiting; j++) {
     double distance = sqrt(t[j]);
-    if (distance <= w->radius) add_answer(w, a, a->at[j], distance);
+    if (distance <= a->radius) add_answer(w, a, a->at[j], distance);
   }
   b->evaluations += a->waiting;
   a->waiting = 0;
@@ -117,7 +128,8 @@ static void start_block(const within *w, block *b, int first) {
     if (w->queries->self && a->row >= 0 && a->row < a->limit) add_answer(w, a, a->position, 0);
   }
   ct_scan_block_start(&b->pairs, &w->scan, b->asker->of, position, count);
-  for (int lane = 0; lane < count; lane++) ct_scan_block_ask(&b->pairs, lane, w->least);
+  for (int lane = 0; lane < count; lane++)
+    ct_scan_block_ask(&b->pairs, lane, least_of(b->asker[lane].radius));
 }
 
 /* A pair that passed the comparison of vectors. */
@@ -130,7 +142,7 @@ static void take_pair(void *owner, int lane, int x, double c) {
   if (w->count) {
     double norms = b->pairs.norm[lane] * w->scan.norm[x];
     double sure = fabs(c) - ct_pair_error(&w->scan.pairs, c, norms);
-    if (sure * a->of->scale[a->position] * w->index->scale[x] > w->least + 4 * MARGIN) {
+    if (sure * a->of->scale[a->position] * w->index->scale[x] > least_of(a->radius) + 4 * MARGIN) {
       a->found++;
       return;
     }
@@ -258,7 +270,7 @@ static void take_all(void *task, int q, int thread) {
   asker a = asker_of(w, q);
   for (int row = 0; row < a.limit; row++) {
     if (row == a.row && !w->queries->self) continue;
-    if (w->count) a.found++;
+    if (w->count && least_of(a.radius) <= 0) a.found++;
     else wait_for_score(w, all->b + thread, &a, w->index->position[row]);
   }
   score_waiting(w, all->b + thread, &a);
@@ -280,10 +292,16 @@ static ct_status search_everything(within *w, ct_stats *stats, const ct_run *run
 
 /* ---- entry ---- */
 
+static double largest_radius(const within *w) {
+  double largest = w->queries->radius ? 0 : w->radius;
+  for (int q = 0; w->queries->radius && q < w->queries->count; q++)
+    largest = fmax(largest, w->queries->radius[q]);
+  return largest;
+}
+
 static ct_status search(within *w, ct_stats *stats, const ct_run *run) {
   double start = run->now();
-  w->least = 1 - w->radius * w->radius - MARGIN;
-  if (w->least > 0) CT_TRY(search_pairs(w, stats, run));
+  if (least_of(largest_radius(w)) > 0) CT_TRY(search_pairs(w, stats, run));
   else CT_TRY(search_everything(w, stats, run));
   stats->seconds[CT_PHASE_SEARCH] += run->now() - start;
   return CT_OK;

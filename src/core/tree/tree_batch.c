@@ -63,16 +63,20 @@ static ct_status answer_knn(const task *t, int q, worker *w) {
   return CT_OK;
 }
 
+static double radius_of(const task *t, int q) {
+  return t->queries->radius ? t->queries->radius[q] : t->radius;
+}
+
 static ct_status answer_within(const task *t, int q, worker *w) {
   ct_question question = question_of(t, q);
   ct_answers answers;
   if (t->count) {
-    ct_answers_within(&answers, NULL, NULL, t->radius);
+    ct_answers_within(&answers, NULL, NULL, radius_of(t, q));
     CT_TRY(ct_search_tree(&w->searcher, &question, &answers));
     t->count[q] = answers.count;
     return CT_OK;
   }
-  ct_answers_within(&answers, t->id + t->offset[q], t->dist + t->offset[q], t->radius);
+  ct_answers_within(&answers, t->id + t->offset[q], t->dist + t->offset[q], radius_of(t, q));
   CT_TRY(ct_search_tree(&w->searcher, &question, &answers));
   ct_answers_sort(&answers);
   return CT_OK;

@@ -57,7 +57,7 @@ static const double test_scale[33] = {1, 0.3, 2, 7, 1, 0.5, 3, 1.7, 0.9, 1, 1, 2
                                       1, 0.7, 1, 1, 1, 1,   1, 1,   4,   1, 1, 1, 1, 0.4, 1, 1};
 
 static inline ct_metric test_metric(int which) {
-  ct_metric metric = {CT_EUCLIDEAN, NULL, 0, 0};
+  ct_metric metric = {CT_EUCLIDEAN, NULL, 0, 0, NULL};
   switch (which) {
     case 1: metric.scale = test_scale; break;
     case 2: metric.kind = CT_MANHATTAN; break;

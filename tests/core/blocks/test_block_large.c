@@ -32,7 +32,7 @@ int main(void) {
   int *id = malloc(QUERIES * K * sizeof *id), ks[3] = {1, 30, K};
   double *dist = malloc(QUERIES * K * sizeof *dist), *indexed = embed_all(&points, &euclidean);
   neighbor *found = malloc(N * sizeof *found);
-  ct_queries queries = {NULL, rows, QUERIES, NULL, 0};
+  ct_queries queries = {NULL, rows, QUERIES, NULL, 0, NULL};
   test_host_start(&host);
   ct_run run = test_run(&host, 2, ct_simd_best());
   CHECK(ct_kd_order(&points, &euclidean, order, &stats, &run) == CT_OK);

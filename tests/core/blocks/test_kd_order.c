@@ -72,7 +72,7 @@ static void test_order(int n, int dim, int kind) {
   test_random random = {(uint64_t)(1000 * n + 10 * dim + kind)};
   test_host host;
   ct_stats stats = {0};
-  ct_metric metric = {CT_EUCLIDEAN, NULL, 0, 0};
+  ct_metric metric = {CT_EUCLIDEAN, NULL, 0, 0, NULL};
   double *x = malloc((size_t)n * (size_t)dim * sizeof *x);
   int *order = malloc((size_t)n * sizeof *order), *other = malloc((size_t)n * sizeof *other);
   fill(x, n, dim, kind, &random);
@@ -94,7 +94,7 @@ static void test_failures(void) {
   test_random random = {5};
   test_host host;
   ct_stats stats = {0};
-  ct_metric metric = {CT_EUCLIDEAN, NULL, 0, 0};
+  ct_metric metric = {CT_EUCLIDEAN, NULL, 0, 0, NULL};
   enum { N = 70000 };
   double *x = malloc(N * sizeof *x);
   int *order = malloc(N * sizeof *order);

@@ -126,11 +126,13 @@ static void test_all_metrics(int n, int dim, int kind, test_random *random) {
   static const double scale[] = {0.3, 7, 1, 0.01, 2, 3};
   static const double power[] = {1, 1.3, 1.7, 2, 3, 6, 40};
   static const ct_metric_kind plain[] = {CT_EUCLIDEAN, CT_MANHATTAN, CT_MAXIMUM, CT_ANGULAR};
-  for (int m = 0; m < 4; m++) test_metric((ct_metric){plain[m], NULL, 0, 0}, n, dim, kind, random);
-  test_metric((ct_metric){CT_EUCLIDEAN, scale, 0, 0}, n, dim, kind, random);
+  for (int m = 0; m < 4; m++)
+    test_metric((ct_metric){plain[m], NULL, 0, 0, NULL}, n, dim, kind, random);
+  test_metric((ct_metric){CT_EUCLIDEAN, scale, 0, 0, NULL}, n, dim, kind, random);
   for (int p = 0; p < 7; p++)
-    test_metric((ct_metric){CT_MINKOWSKI, NULL, power[p], 0}, n, dim, kind, random);
-  if (dim == 2) test_metric((ct_metric){CT_GREAT_CIRCLE, NULL, 0, 6371}, n, dim, kind, random);
+    test_metric((ct_metric){CT_MINKOWSKI, NULL, power[p], 0, NULL}, n, dim, kind, random);
+  if (dim == 2)
+    test_metric((ct_metric){CT_GREAT_CIRCLE, NULL, 0, 6371, NULL}, n, dim, kind, random);
 }
 
 static void test_many(void) {
@@ -143,7 +145,8 @@ static void test_many(void) {
 
 static void test_large(void) {
   test_random random = {2};
-  ct_metric euclidean = {CT_EUCLIDEAN, NULL, 0, 0}, sphere = {CT_GREAT_CIRCLE, NULL, 0, 1};
+  ct_metric euclidean = {CT_EUCLIDEAN, NULL, 0, 0, NULL},
+            sphere = {CT_GREAT_CIRCLE, NULL, 0, 1, NULL};
   for (int kind = 0; kind <= FLAT; kind++) test_metric(euclidean, 3000, 2, kind, &random);
   test_metric(euclidean, 3000, 5, UNIFORM, &random);
   test_metric(sphere, 3000, 2, UNIFORM, &random);
@@ -156,7 +159,7 @@ static double evaluations_per_point(int n, int threads, ordering *o) {
   test_random random = {3};
   test_host host;
   ct_stats stats = {0};
-  ct_metric metric = {CT_EUCLIDEAN, NULL, 0, 0};
+  ct_metric metric = {CT_EUCLIDEAN, NULL, 0, 0, NULL};
   double *x = malloc(2 * (size_t)n * sizeof *x);
   ct_points points = {x, n, 2};
   fill(x, n, 2, UNIFORM, &random);
@@ -191,7 +194,7 @@ static void test_distance_is_optional(void) {
   test_host host;
   ct_stats stats = {0};
   ct_points points = {x, 4, 1};
-  ct_metric metric = {CT_EUCLIDEAN, NULL, 0, 0};
+  ct_metric metric = {CT_EUCLIDEAN, NULL, 0, 0, NULL};
   test_host_start(&host);
   ct_run run = test_run(&host, 1, CT_SIMD_BASE);
   CHECK(ct_order_maxmin(&points, &metric, 0, 4, order, NULL, &stats, &run) == CT_OK);
@@ -204,7 +207,7 @@ static void test_a_part_is_a_prefix(void) {
   test_random random = {5};
   test_host host;
   ct_stats stats = {0};
-  ct_metric metric = {CT_EUCLIDEAN, NULL, 0, 0};
+  ct_metric metric = {CT_EUCLIDEAN, NULL, 0, 0, NULL};
   double x[2 * N];
   ct_points points = {x, N, 2};
   ordering all = ordering_new(N), part = ordering_new(N);
@@ -235,8 +238,9 @@ static void centre_distance(const double *x, int n, int dim, ct_metric metric, d
 }
 
 static void test_centre(void) {
-  ct_metric euclidean = {CT_EUCLIDEAN, NULL, 0, 0}, manhattan = {CT_MANHATTAN, NULL, 0, 0};
-  ct_metric sphere = {CT_GREAT_CIRCLE, NULL, 0, 1}, angular = {CT_ANGULAR, NULL, 0, 0};
+  ct_metric euclidean = {CT_EUCLIDEAN, NULL, 0, 0, NULL},
+            manhattan = {CT_MANHATTAN, NULL, 0, 0, NULL};
+  ct_metric sphere = {CT_GREAT_CIRCLE, NULL, 0, 1, NULL}, angular = {CT_ANGULAR, NULL, 0, 0, NULL};
   double d[6];
   centre_distance((double[]){1, 1, 2, 2, 10, 20, 10, 20}, 4, 2, euclidean, d);
   CHECK(d[0] == sqrt(25.25) && d[0] == d[1] && d[1] == d[2] && d[2] == d[3]);
@@ -258,7 +262,7 @@ static void test_failures(void) {
   test_random random = {4};
   test_host host;
   ct_stats stats = {0};
-  ct_metric metric = {CT_EUCLIDEAN, NULL, 0, 0};
+  ct_metric metric = {CT_EUCLIDEAN, NULL, 0, 0, NULL};
   double *x = malloc(2 * N * sizeof *x);
   ordering o = ordering_new(N);
   ct_points points = {x, N, 2};

@@ -146,14 +146,14 @@ static void test_local(int which, int n, int coarse, int width, int k, int way) 
   for (int i = 0; i < 37; i++)
     for (int c = 0; c < 2; c++) y[i + c * 37] = fresh.x[i * 2 + c];
   ct_points points = {x, n, 2}, others = {y, 37, 2};
-  ct_metric metric = {CT_EUCLIDEAN, NULL, 0, 0};
+  ct_metric metric = {CT_EUCLIDEAN, NULL, 0, 0, NULL};
   int rows[30], *limit = test_new((size_t)n * sizeof *limit),
                 *order = test_new((size_t)n * sizeof *order);
   CHECK(ct_kd_order(&points, &metric, order, &stats, &run) == CT_OK);
   for (int i = 0; i < 30; i++) rows[i] = i * 41 % n;
   for (int i = 0; i < n; i++) limit[i] = i * 3 / 4;
   ct_residual_queries queries = {NULL, NULL, n, way % 2 ? limit : NULL, way == 0};
-  ct_queries near = {NULL, NULL, n, queries.limit, queries.self};
+  ct_queries near = {NULL, NULL, n, queries.limit, queries.self, NULL};
   if (way == 2 || way == 3) queries.rows = near.rows = rows, queries.count = near.count = 30;
   if (way >= 4)
     queries.points = &fresh.residual, near.points = &others, queries.count = near.count = 37;
@@ -272,7 +272,7 @@ static void test_failures(void) {
   test_host_start(&host);
   ct_run run = test_run(&host, 1, ct_simd_best());
   make_points(&r, 1, 100, 10, 0, 5, &run);
-  ct_residual_queries queries = {NULL, NULL, 100, NULL, 0};
+  ct_residual_queries queries = {NULL, NULL, 100, NULL, 0, NULL};
   for (int i = 0; i < 400; i++) candidate[i] = i % 97;
   int calls = 0;
   for (ct_status status = CT_ERR_MEMORY; status == CT_ERR_MEMORY; calls++) {
@@ -302,8 +302,8 @@ static void test_failures(void) {
   int order[100];
   for (int i = 0; i < 100; i++) x[r.row[i]] = r.x[2 * i], x[r.row[i] + 100] = r.x[2 * i + 1];
   ct_points points = {x, 100, 2};
-  ct_metric metric = {CT_EUCLIDEAN, NULL, 0, 0};
-  ct_queries near = {NULL, NULL, 100, NULL, 0};
+  ct_metric metric = {CT_EUCLIDEAN, NULL, 0, 0, NULL};
+  ct_queries near = {NULL, NULL, 100, NULL, 0, NULL};
   host.stop_at = -1;
   CHECK(ct_kd_order(&points, &metric, order, &stats, &run) == CT_OK);
   CHECK(ct_residual_local(&r.residual, &queries, &(ct_block_index){&points, &metric, order, NULL},

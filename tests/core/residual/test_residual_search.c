@@ -49,7 +49,7 @@ static void scatter(double *x, int n, int dim, layout points, test_random *rando
 static ct_status order_points(test_residual *r, const ct_run *run) {
   size_t n = (size_t)r->n, dim = (size_t)r->dim;
   double *columns = test_new(n * dim * sizeof *columns);
-  ct_metric metric = {CT_EUCLIDEAN, NULL, 2, 1};
+  ct_metric metric = {CT_EUCLIDEAN, NULL, 2, 1, NULL};
   for (size_t i = 0; i < n; i++)
     for (size_t d = 0; d < dim; d++) columns[i + d * n] = r->x[i * dim + d];
   ct_points points = {columns, r->n, r->dim};
