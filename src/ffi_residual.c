@@ -102,7 +102,10 @@ static const ct_factor *factor_of(SEXP metric, const ct_run *run) {
   SEXP L = ffi_list_get(metric, "L");
   if (L == R_NilValue) return NULL;
   ct_factor *factor = ct_arena_get(&run->arena, 1, sizeof *factor);
-  *factor = (ct_factor){.L = REAL(L), .jitter = Rf_asReal(ffi_list_get(metric, "jitter_used"))};
+  ct_points inducing = ffi_points(ffi_list_get(metric, "u"));
+  *factor = (ct_factor){.L = REAL(L),
+                        .jitter = Rf_asReal(ffi_list_get(metric, "jitter_used")),
+                        .u = ffi_row_major(&inducing, NULL, run)};
   return factor;
 }
 

@@ -3,7 +3,15 @@
 #include <string.h>
 
 /* The structures that can answer, and what R calls them. */
-typedef enum { BY_BLOCKS, BY_TREE, BY_SCAN, BY_FRAMES, BY_CORRELATION, BY_SCALED } engine;
+typedef enum {
+  BY_BLOCKS,
+  BY_TREE,
+  BY_SCAN,
+  BY_FRAMES,
+  BY_CORRELATION,
+  BY_SCALED,
+  BY_SCREENED
+} engine;
 
 /* What R hands over: index = list(x, metric, blocks, tree, residual), queries = list(points, rows,
  * limit, self, radius, residual), as the core sees it. Only what the engine needs is filled in. */
@@ -22,8 +30,9 @@ typedef struct {
 } search;
 
 static engine engine_of(SEXP name) {
-  static const char *const names[] = {"blocks", "tree", "scan", "frames", "correlation", "scaled"};
-  for (int i = 0; i < 6; i++)
+  static const char *const names[] = {"blocks",      "tree",   "scan",    "frames",
+                                      "correlation", "scaled", "screened"};
+  for (int i = 0; i < 7; i++)
     if (strcmp(CHAR(STRING_ELT(name, 0)), names[i]) == 0) return (engine)i;
   Rf_error("unknown engine '%s'", CHAR(STRING_ELT(name, 0)));
 }
@@ -143,7 +152,7 @@ static ct_status knn(const search *s, int k, int *id, double *dist, ct_stats *st
   ct_residual_plan plan;
   int used = 0;
   ct_residual_plan_default(&plan);
-  plan.method = s->by == BY_SCAN ? 1 : s->by == BY_FRAMES ? 2 : 0;
+  plan.method = s->by == BY_SCAN ? 1 : s->by == BY_FRAMES ? 2 : s->by == BY_SCREENED ? 3 : 0;
   plan.kept = s->net;
   return ct_residual_knn(&s->residual, &s->residual_queries, k, &plan, &used, id, dist, stats, run);
 }

@@ -83,7 +83,7 @@ static inline ct_status test_residual_factor(test_residual *r, const double *u, 
   ct_stats stats = {0};
   for (int i = 0; i < r->n; i++) r->position[r->row[i]] = i;
   if (r->rank > 0) memcpy(r->L, L, (size_t)r->rank * (size_t)r->rank * sizeof *L);
-  r->factor = (ct_factor){r->L, jitter};
+  r->factor = (ct_factor){.L = r->L, .jitter = jitter};
   r->residual = test_residual_view(r);
   if (r->rank > 0) r->residual.factor = &r->factor;
   if (r->rank > 0) {

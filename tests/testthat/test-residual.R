@@ -53,7 +53,7 @@ draw_index <- function(case, n) {
 draw_threads <- function() sample(c(1, 2, 3, 7), 1, prob = c(0.7, 0.08, 0.12, 0.1))
 
 # One search by each engine, with kernels and threads drawn anew.
-search_all <- function(tree, queries, k, truth, engines = c("scan", "frames", "correlation", "tree")) {
+search_all <- function(tree, queries, k, truth, engines = c("scan", "frames", "screened", "correlation", "tree")) {
   for (engine in engines) {
     run <- list(threads = draw_threads(), progress = FALSE, simd = sample(.Call(covertree:::C_ffi_simd), 1))
     found <- covertree:::search_knn(tree, queries, k, run, engine)
@@ -84,7 +84,7 @@ test_that("neighbours equal brute force, whatever the covariance, data, engine, 
     run <- list(threads = 2, progress = FALSE, simd = NULL)
     queries <- covertree:::resolve_queries(drawn$tree, drawn$new, max_index = new_limit, run = run)
     truth <- brute_force(drawn$joint, k, n + 1:5, new_limit)
-    fresh <- search_all(drawn$tree, queries, k, truth, c("frames", sample(c("scan", "correlation", "tree"), 1)))
+    fresh <- search_all(drawn$tree, queries, k, truth, c("frames", "screened", sample(c("scan", "correlation", "tree"), 1)))
     expect_identical(c(own$wrong, fresh$wrong), c("none", "none"), label = paste("case", case, "with", format(drawn$tree)))
     cases <- cases + 1
     framed <- framed + own$frames
@@ -123,7 +123,7 @@ test_that("new points, limits and predictions equal an index of all points", {
     expect_same_neighbors(found, truth)
     run <- list(threads = 2, progress = FALSE, simd = NULL)
     queries <- covertree:::resolve_queries(tree, new, max_index = limit, run = run)
-    for (engine in c("scan", "frames", "tree")) expect_same_neighbors(covertree:::search_knn(tree, queries, 5, run, engine), truth)
+    for (engine in c("scan", "frames", "screened", "tree")) expect_same_neighbors(covertree:::search_knn(tree, queries, 5, run, engine), truth)
     all <- quiet(vecchia_neighbors(both[1:60, , drop = FALSE], m = 5, metric = metric, locs_pred = new, cond_on = "all"))
     expect_same_neighbors(all, brute_force(joint, 5, rows = 61:80, limit = 60:79))
   }

@@ -28,6 +28,7 @@
 typedef struct {
   const double *L; /* rank * rank, row-major, zeros above the diagonal */
   double jitter;
+  const double *u; /* rank * dim: inducing points, embedded, a point after the other; or NULL */
 } ct_factor;
 
 typedef struct {

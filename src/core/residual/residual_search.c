@@ -1,5 +1,6 @@
 #include "residual/residual_plan.h"
 #include "residual/residual_knn.h"
+#include "screened/screened.h"
 
 #include <math.h>
 #include <string.h>
@@ -146,6 +147,21 @@ static ct_status search_by_kept(search *s, int *used, ct_stats *stats, const ct_
   return CT_OK;
 }
 
+/* Answers what bounds by columns can. */
+static ct_status search_by_columns(search *s, int *used, ct_stats *stats, const ct_run *run) {
+  ct_screened_task task = {s->index, s->queries, s->k, s->id, s->dist};
+  int found;
+  unsigned char *answered;
+  CT_NEW(answered, &run->arena, s->queries->count);
+  for (int q = 0; q < s->queries->count; q++) answered[q] = s->state[q] == CT_QUERY_ANSWERED;
+  CT_TRY(ct_screened_search(&task, answered, &found, 0, 0.89, stats, run));
+  if (!found) return CT_OK;
+  for (int q = 0; q < s->queries->count; q++)
+    if (answered[q]) s->state[q] = CT_QUERY_ANSWERED;
+  *used = 3;
+  return CT_OK;
+}
+
 /* A trial asks for so many neighbours; with more a net gains less, but seldom nothing. */
 #define TRIAL_K 20
 
@@ -185,14 +201,15 @@ ct_status ct_residual_knn(const ct_residual *index, const ct_residual_queries *q
   int cut = ct_early_rows(plan, index, queries);
   if (cut > 0 && k > 0)
     return ct_early_search(index, queries, cut, k, plan, used, id, dist, stats, run);
-  int keeps = plan->method != 1 && plan->kept &&
+  int keeps = plan->method % 2 == 0 && plan->kept &&
               (!queries->points || ct_net_holds_for(plan->kept, queries->points));
   *used = 1;
   if (k < 1) return CT_ERR_DOMAIN;
   if (queries->count < 1) return CT_OK;
   CT_TRY(start_states(&s, run));
-  int tries = keeps || ct_plan_worth_a_net(plan, index, queries, k);
-  if (keeps) CT_TRY(search_by_kept(&s, used, stats, run));
+  int tries = keeps || plan->method == 3 || ct_plan_worth_a_net(plan, index, queries, k);
+  if (plan->method == 3) CT_TRY(search_by_columns(&s, used, stats, run));
+  else if (keeps) CT_TRY(search_by_kept(&s, used, stats, run));
   else if (tries) CT_TRY(search_by_net(&s, used, stats, run));
   double since = run->now();
   CT_TRY(scan_rest(&s, tries ? 0.9 : 0, stats, run));

@@ -20,7 +20,7 @@ typedef struct {
 
 /* How an exact search is to be done; all fields have defaults from ct_residual_plan_default(). */
 typedef struct {
-  int method;         /* 0: chosen by estimated cost, 1: scan, 2: two-frame search */
+  int method;         /* 0: chosen by estimated cost, 1: scan, 2: two-frame, 3: screened search */
   double net_radius;  /* of the net, in d; <= 0: chosen */
   int frame;          /* centres per frame: 8 or 16; 0: chosen */
   int coarse;         /* coarse frames (net_coarse.c): 0: chosen, 1: never, 2: wherever possible */
@@ -35,7 +35,7 @@ void ct_residual_plan_default(ct_residual_plan *plan);
  * id, dist: column-major count x k; missing: -1 and NAN. Exact: the same bits by either method.
  *
  * Chooses between scan and the two-frame search (which makes its net and tables in the arena),
- * answers, and says in *used which method was taken (1 or 2). Positions of the index are best in
+ * answers, and says in *used which method was taken. Positions of the index are best in
  * k-d order. */
 ct_status ct_residual_knn(const ct_residual *index, const ct_residual_queries *queries, int k,
                           const ct_residual_plan *plan, int *used, int *id, double *dist,

@@ -154,7 +154,7 @@ static void test_least(void) {
   double L[9] = {2, 0, 0, 0, 1, 0, 0, 0, 1e-3}, least;
   test_host host;
   ct_covariance k = test_covariance_of(1);
-  ct_factor known = {L, 0};
+  ct_factor known = {.L = L};
   test_host_start(&host);
   ct_run run = test_run(&host, 1, ct_simd_best());
   CHECK(ct_factor_least(&k, &known, 3, &least, &run) == CT_OK);

@@ -111,8 +111,8 @@ static void fill_queries(ct_residual_queries *queries, const mode *m, const test
   }
 }
 
-/* Two-frame searches asked for, and those that found a net. */
-static int twice, taken;
+/* Searches asked for by method, and those that were taken. */
+static int asked[4], taken[4];
 
 static void search(const test_case *c, const mode *m, const test_residual *index,
                    const test_residual *fresh, test_random *random) {
@@ -133,11 +133,11 @@ static void search(const test_case *c, const mode *m, const test_residual *index
   plan.frame = m->frame;
   plan.coarse = m->coarse;
   plan.fewest_early = m->fewest_early;
-  twice += m->method == 2;
+  asked[m->method]++;
   ct_status status =
       ct_residual_knn(&index->residual, &queries, c->k, &plan, &used, id, dist, &stats, &run);
   CHECK(status == CT_OK);
-  taken += m->method == 2 && used == 2;
+  taken[m->method] += used == m->method;
   if (!CHECK(test_differences(&index->residual, &queries, c->k, id, dist, 1 + queries.count / 25) ==
              0))
     printf(
@@ -176,7 +176,7 @@ static void random_case(int number, test_random *random) {
                 test_below(random, 2),
                 test_below(random, 2),
                 test_below(random, 3) == 0,
-                1 + test_below(random, 2),
+                1 + test_below(random, 3),
                 1 + test_below(random, 3),
                 (ct_simd)test_below(random, (int)ct_simd_best() + 1),
                 8 * test_below(random, 3),
@@ -330,8 +330,9 @@ int main(void) {
   for (int i = 0; i < 196; i++) random_case(i, &random);
   interruptions(1, &random);
   interruptions(2, &random);
+  interruptions(3, &random);
   far_balls(&random);
-  printf("two-frame search: %d of %d\n", taken, twice);
-  CHECK(taken > twice / 4);
+  printf("two-frame: %d of %d, screened: %d of %d\n", taken[2], asked[2], taken[3], asked[3]);
+  CHECK(taken[2] > asked[2] / 4 && taken[3] > asked[3] / 4);
   return check_report();
 }
