@@ -1,7 +1,8 @@
 # What a factor and a likelihood are made of, checked once: sets, places, covariance, noise and the values at the places.
 
 # list(cov, locs, values, index, first, noise, group, settled) as the core takes it.
-process_model <- function(sets, locs, cov, noise = NULL, run, call = rlang::caller_env()) {
+process_model <- function(sets, locs, cov, noise = NULL, run, inducing = NULL,
+                          call = rlang::caller_env()) {
   check_covariance(cov, arg = "cov", call = call)
   if (cov$kind == "matern") stop_input("{.arg cov} must have a closed form.", call = call)
   locs <- as_points(locs, list(cov = cov), arg = "locs", call = call)
@@ -15,9 +16,13 @@ process_model <- function(sets, locs, cov, noise = NULL, run, call = rlang::call
   } else {
     check_values(locs, metric_euclidean(), arg = "locs", call = call)
   }
-  list(cov = cov, locs = locs, index = set_matrix(sets, nrow(locs), run, call), first = 1L,
-       noise = check_noise(noise, nrow(locs), call), group = lengthscale_groups(cov, ncol(locs), one),
-       settled = FALSE)
+  model <- list(cov = cov, locs = locs, index = set_matrix(sets, nrow(locs), run, call), first = 1L,
+                noise = check_noise(noise, nrow(locs), call),
+                group = lengthscale_groups(cov, ncol(locs), one), settled = FALSE)
+  if (is.null(inducing)) return(model)
+  if (cov$kind == "function") stop_input("A {.fn cov_function} takes no {.arg inducing}.", call = call)
+  model$metric <- fit_correlation(metric_residual(cov, inducing), locs, run, call)
+  model
 }
 
 # The embedded coordinates that each lengthscale divides: one lengthscale for all, or one for each column.

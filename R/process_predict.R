@@ -22,29 +22,57 @@ prediction_model <- function(model, locs_pred, sets, run, call = rlang::caller_e
   }
   noise <- (model$noise %||% numeric(n)) + cov$nugget
   cov$nugget <- 0
-  list(cov = cov, locs = rbind(unname(model$locs), unname(pred)), index = index, first = n + 1L,
-       noise = c(noise, numeric(nrow(pred))), group = model$group, settled = TRUE)
+  both <- list(cov = cov, locs = rbind(unname(model$locs), unname(pred)), index = index, first = n + 1L,
+               noise = c(noise, numeric(nrow(pred))), group = model$group, settled = TRUE)
+  if (is.null(model$metric)) return(both)
+  both$metric <- model$metric
+  add_low_rank(both, run)
 }
 
-# What the observations say about new places, whatever was observed: a factor of the new places.
-prediction_factor <- function(model, locs_pred, sets, run, call = rlang::caller_env()) {
+# What the observations say about new places, whatever was observed: a factor of the new places. With
+# inducing points it needs, as `observed`, the factor of the observations (process_factor()).
+prediction_factor <- function(model, locs_pred, sets, run, observed = NULL,
+                              call = rlang::caller_env()) {
   pred <- prediction_model(model, locs_pred, sets, run, call)
-  c(factor_weights(pred, run), pred[c("index", "first")])
+  factor <- c(factor_weights(pred, run), pred[c("index", "first")])
+  if (is.null(pred$metric)) return(factor)
+  factor$V <- t(pred$V[seq_len(pred$rank), pred$first - 1L + seq_along(factor$variance), drop = FALSE])
+  factor$observed <- observed
+  factor
 }
 
 # Continues columns of values at the observations by their predictions at the new places.
-# added: what is added there, such as the random part of draws.
-predict_columns <- function(factor, columns, run, added = NULL) {
+# added: what is added there, such as the random part of draws. u: the inducing part of each column;
+# NULL: as expected.
+predict_columns <- function(factor, columns, run, added = NULL, u = NULL) {
+  if (is.null(factor$V)) return(continue_columns(factor, columns, run, added))
+  u <- u %||% low_rank_coefficients(factor$observed, columns)
+  left <- columns - factor$observed$low_rank$V %*% u
+  factor$V %*% u + continue_columns(factor, left, run, added)
+}
+
+# The same of the process that inducing points leave, or without them.
+continue_columns <- function(factor, columns, run, added = NULL) {
   n <- nrow(columns)
   new <- length(factor$variance)
   start <- added %||% matrix(0, new, ncol(columns))
   weights_product(factor, "B^-1", rbind(unname(columns), start), run)[n + seq_len(new), , drop = FALSE]
 }
 
-# Variances at the new places given the observations. Where new places are conditioned on each
-# other, row i of B^-1 among them says what their own parts add up to; by blocks of new places,
-# none of which needs a later one.
-prediction_variances <- function(factor, run, block = 64L) {
+# Variances at the new places given the observations: with inducing points, P being the covariance of
+# their part, the residual process's and q' P q, q what is left of V at the new places.
+prediction_variances <- function(factor, run) {
+  variance <- residual_variances(factor, run)
+  if (is.null(factor$V)) return(variance)
+  part <- factor$observed$low_rank
+  q <- factor$V - continue_columns(factor, part$V, run)
+  variance + drop((q %*% part$vectors)^2 %*% (1 / (1 + part$values)))
+}
+
+# Where new places are conditioned on each
+# other, row i of B^-1 among them says what their
+# own parts add up to; by blocks of new places, none of which needs a later one.
+residual_variances <- function(factor, run, block = 64L) {
   n <- factor$first - 1L
   if (!any(factor$index > n, na.rm = TRUE)) return(factor$variance)
   among <- factor
@@ -94,7 +122,15 @@ process_draw <- function(model, factor, fit, nsim, X_pred = NULL, run, normal = 
     mean <- X_pred %*% beta
   }
   noise <- sqrt(factor$variance) * matrix(normal(new * nsim), new)
-  mean + predict_columns(factor, residual, run, noise)
+  u <- if (!is.null(factor$V)) draw_coefficients(factor$observed, residual, normal)
+  mean + predict_columns(factor, residual, run, noise, u)
+}
+
+# The inducing part given observations in columns, drawn for each.
+draw_coefficients <- function(observed, columns, normal) {
+  part <- observed$low_rank
+  z <- matrix(normal(length(part$values) * ncol(columns)), length(part$values))
+  low_rank_coefficients(observed, columns) + part$vectors %*% (z / sqrt(1 + part$values))
 }
 
 # list(mean, variance) of each observation given all others, from the factor of the observations;

@@ -19,12 +19,17 @@
 #' `B = I - A`, unit lower triangular, the matrix is `S = B^-1 D B^-T`. `whiten()` multiplies by
 #' `S^(-1/2) = D^(-1/2) B`, `colour()` by `S^(1/2) = B^-1 D^(1/2)`; `solve()` by `S^-1`.
 #'
+#' With inducing points `K` is what they leave, `K - V V'` of [metric_residual()], noise on its
+#' diagonal, and `S = V V' + B^-1 D B^-T`. With `Z = D^(-1/2) B V` its root is
+#' `B^-1 D^(1/2) (I + Z Z')^(1/2)`.
+#'
 #' `simulate()` draws from the normal distribution with mean zero and this covariance; it uses R's
 #' random numbers. `as.matrix()` is for small numbers of places: up to 5,000.
 #'
 #' @return `vecchia_factor()` returns a list of class `vecchia_factor`: `index` (the sets),
 #'   `weights` (as the index lies, 0 where there is no neighbour), `variance` (conditional
-#'   variances), and `dropped`, the number of neighbours left out as [vecchia_loglik()] says.
+#'   variances), with inducing points `low_rank` (`V` and `Z`, and the eigenvalues and vectors of
+#'   `Z'Z`), and `dropped`, the number of neighbours left out as [vecchia_loglik()] says.
 #'   `solve()`, `whiten()`, `colour()` return a vector or matrix as they were given; `simulate()` a
 #'   matrix with a column for each draw; `determinant()` what it returns for matrices.
 #' @seealso [as_Linv()] for GpGp's array, [as_sparse()] for a sparse matrix.
@@ -40,8 +45,7 @@
 vecchia_factor <- function(sets, locs, cov, inducing = NULL, noise = NULL, threads = NULL,
                            progress = NULL) {
   run <- run_settings(threads, progress)
-  if (!is.null(inducing)) stop_input("{.arg inducing} must be {.code NULL}.")
-  model <- process_model(sets, locs, cov, noise, run)
+  model <- process_model(sets, locs, cov, noise, run, inducing)
   factor <- process_factor(model, run)
   warn_dropped(factor$dropped)
   factor
@@ -49,10 +53,13 @@ vecchia_factor <- function(sets, locs, cov, inducing = NULL, noise = NULL, threa
 
 # The factor of a checked model.
 process_factor <- function(model, run) {
+  if (!is.null(model$metric)) model <- add_low_rank(model, run)
   made <- factor_weights(model, run)
-  structure(list(index = model$index, weights = made$weights, variance = made$variance,
-                 dropped = made$dropped, cov = model$cov, low_rank = NULL),
-            class = "vecchia_factor")
+  factor <- structure(list(index = model$index, weights = made$weights, variance = made$variance,
+                           dropped = made$dropped, cov = model$cov, low_rank = NULL),
+                      class = "vecchia_factor")
+  if (!is.null(model$metric)) factor$low_rank <- low_rank_part(factor, model, run)
+  factor
 }
 
 # list(weights, variance, dropped) of the model's sets.

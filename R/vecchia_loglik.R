@@ -9,7 +9,7 @@
 #'   array (see [as_NNarray()]).
 #' @param locs Places, one per row, in the order of the approximation (see [vecchia_order()]).
 #' @param cov A covariance with all its parameters, the nugget included: see [covariances].
-#' @param inducing `NULL`.
+#' @param inducing `NULL`, or inducing points, one per row, with the columns of `locs`, see [inducing_points()].
 #' @param X `NULL` for mean zero, or a matrix of covariates with a row per place (a column of ones for an intercept), whose
 #'   coefficients are profiled out.
 #' @param gradient `TRUE`: the derivatives of the log-likelihood are wanted, too.
@@ -54,9 +54,8 @@ vecchia_loglik <- function(y, sets, locs, cov, inducing = NULL, X = NULL, gradie
   method <- match_choice(method)
   check_flag(gradient)
   check_flag(information)
-  if (!is.null(inducing)) stop_input("{.arg inducing} must be {.code NULL}.")
   run <- run_settings(threads, progress)
-  model <- process_model(sets, locs, cov, noise, run)
+  model <- process_model(sets, locs, cov, noise, run, inducing)
   if (!is.null(weights)) model <- weigh_nugget(model, weights)
   if ((gradient || information) && cov$kind == "function") {
     stop_input("A {.fn cov_function} has no parameters: {.arg gradient} and {.arg information} must be {.code FALSE}.")
@@ -91,15 +90,22 @@ weigh_nugget <- function(model, weights, call = rlang::caller_env()) {
 
 # The likelihood of a checked model; gradient and information as vecchia_loglik() says.
 process_loglik <- function(model, basis, gradient, information, method, run) {
+  if (!is.null(model$metric)) return(low_rank_loglik(model, basis, gradient, information, method, run))
   model$values <- basis$values
   sums <- process_sums(model, gradient || information, run)
   fit <- profile_mean(sums, basis, method)
   parts <- if (gradient || information) parameter_sums(sums, model, nrow(basis$values))
+  new_loglik(fit, model, basis, sums$dropped,
+             gradient = if (gradient) mean_gradient(parts, fit, basis, method),
+             information = if (information) parts$information * length(basis$y_columns))
+}
+
+new_loglik <- function(fit, model, basis, dropped, gradient, information) {
   structure(sum(fit$loglik), class = "logLik", df = length(parameter_names(model)) + length(fit$beta),
-            nobs = length(basis$y_columns) * nrow(basis$values), beta = fit$beta, beta_cov = fit$beta_cov,
-            dropped = sums$dropped, responses = if (length(fit$loglik) > 1) fit$loglik,
-            gradient = if (gradient) mean_gradient(parts, fit, basis, method),
-            information = if (information) parts$information * length(basis$y_columns))
+            nobs = length(basis$y_columns) * nrow(basis$values), beta = fit$beta,
+            beta_cov = fit$beta_cov, dropped = dropped,
+            responses = if (length(fit$loglik) > 1) fit$loglik, gradient = gradient,
+            information = information)
 }
 
 process_sums <- function(model, gradient, run) {
@@ -171,6 +177,7 @@ profile_mean <- function(sums, basis, method) {
   quad <- diag(sums$products)[y]
   fit <- list(weights = rbind(diag(length(y)), matrix(0, length(x), length(y))))
   lost <- 0
+  log_det <- sums$log_d
   if (length(x)) {
     U <- chol(sums$products[x, x, drop = FALSE])
     half <- backsolve(U, sums$products[x, y, drop = FALSE], transpose = TRUE)
@@ -181,10 +188,12 @@ profile_mean <- function(sums, basis, method) {
     fit <- c(fit, coefficients_of(correction, fit$H, basis))
     if (method == "REML") {
       lost <- length(x)
-      quad <- quad + 2 * sum(log(diag(U))) + 2 * sum(log(abs(diag(basis$R))))
+      log_det <- log_det + 2 * sum(log(diag(U))) + 2 * sum(log(abs(diag(basis$R))))
     }
   }
-  fit$loglik <- -0.5 * ((n - lost) * log(2 * pi) + sums$log_d + quad)
+  fit$quad <- quad
+  fit$contrasts <- n - lost
+  fit$loglik <- -0.5 * ((n - lost) * log(2 * pi) + log_det + quad)
   if (!is.null(basis$labels)) names(fit$loglik) <- basis$labels
   fit
 }
@@ -208,13 +217,11 @@ parameter_names <- function(model) {
   c("variance", if (scales == 1) "lengthscale" else paste0("lengthscale", seq_len(scales)), "nugget")
 }
 
-# Derivatives of log det D (d_log_d), of the products (d_products, an array) and the information, by the parameters, from
-# those by the core's directions: log lengthscales, the nugget, the noise. Scaling all variances at once is one more
-# direction, which changes products by their negative: from it come the variance's, all but nugget and noise.
-parameter_sums <- function(sums, model, n) {
+# Derivatives by the parameters (rows) from those by scaling all variances at once and by the core's
+# directions: log lengthscales, the nugget, the noise (columns).
+parameter_map <- function(model, directions) {
   cov <- model$cov
   scales <- length(model$group) - 1L
-  directions <- length(sums$d_log_d)
   names <- parameter_names(model)
   J <- matrix(0, length(names), 1L + directions, dimnames = list(names, NULL))
   J["variance", 1] <- 1 / cov$variance
@@ -223,11 +230,18 @@ parameter_sums <- function(sums, model, n) {
   for (g in seq_len(scales)) J[1L + g, 1L + g] <- 1 / lengthscale_of(model, g)
   if (is.null(model$weighed)) J["nugget", 1L + scales + 1L] <- 1
   else J["nugget", 1L + directions] <- 1 / model$weighed
+  J
+}
+
+# Derivatives of log det D (d_log_d), of the products (d_products, an array) and the information, by
+# the parameters. Scaling all variances changes products by their negative.
+parameter_sums <- function(sums, model, n) {
+  J <- parameter_map(model, length(sums$d_log_d))
   values <- nrow(sums$products)
   by_direction <- cbind(-as.vector(sums$products), matrix(sums$d_products, values^2))
   info <- rbind(c(n, sums$d_log_d) / 2, cbind(sums$d_log_d / 2, sums$information))
   list(d_log_d = drop(J %*% c(n, sums$d_log_d)), information = J %*% info %*% t(J),
-       d_products = array(by_direction %*% t(J), c(values, values, length(names))))
+       d_products = array(by_direction %*% t(J), c(values, values, nrow(J))))
 }
 
 # Lengthscale g of the gradient, after fit_covariance() has given every column its own.

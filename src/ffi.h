@@ -46,6 +46,10 @@ SEXP ffi_find_within(SEXP index, SEXP queries, SEXP radius, SEXP engine, SEXP mo
 SEXP ffi_sets_check(SEXP index, SEXP first, SEXP run);
 SEXP ffi_process_sums(SEXP process, SEXP gradient, SEXP run);
 SEXP ffi_process_factor(SEXP process, SEXP run);
+SEXP ffi_sets_renumber(SEXP index, SEXP order, SEXP run);
+SEXP ffi_low_rank_forward(SEXP process, SEXP run);
+SEXP ffi_low_rank_gradient(SEXP process, SEXP inducing, SEXP adjoint, SEXP run);
+SEXP ffi_low_rank_own(SEXP process, SEXP inducing, SEXP adjoint, SEXP run);
 SEXP ffi_note_fork(void);
 SEXP ffi_weights(SEXP index, SEXP first, SEXP weights, SEXP product, SEXP x, SEXP run);
 SEXP ffi_threads(SEXP requested);

@@ -1,5 +1,6 @@
 #include "ffi.h"
 
+#include "process/low_rank.h"
 #include "process/process.h"
 #include "process/weights.h"
 
@@ -47,11 +48,12 @@ static double *pack_places(const ct_points *points, const ct_covariance *covaria
   return place;
 }
 
-/* process: list(cov, locs, values, index, first, noise, group, settled), checked by R. */
+/* process: list(cov, locs, values, index, first, noise, group, settled), and with inducing
+ * points V (padded, a column for each place) and rank; checked by R. */
 static ct_process process_view(SEXP process, ct_covariance *covariance, const ct_run *run) {
   ct_points points = ffi_points(ffi_list_get(process, "locs"));
   SEXP values = ffi_list_get(process, "values"), noise = ffi_list_get(process, "noise");
-  SEXP group = ffi_list_get(process, "group");
+  SEXP group = ffi_list_get(process, "group"), V = ffi_list_get(process, "V");
   *covariance = ffi_covariance_view(ffi_list_get(process, "cov"));
   return (ct_process){
       .covariance = covariance,
@@ -63,6 +65,9 @@ static ct_process process_view(SEXP process, ct_covariance *covariance, const ct
       .noise = noise == R_NilValue ? NULL : REAL(noise),
       .group = INTEGER(group),
       .groups = (int)Rf_xlength(group) - 1,
+      .V = V == R_NilValue ? NULL : REAL(V),
+      .rank = V == R_NilValue ? 0 : Rf_asInteger(ffi_list_get(process, "rank")),
+      .stride = V == R_NilValue ? 0 : Rf_nrows(V),
       .settled = Rf_asLogical(ffi_list_get(process, "settled")) == TRUE};
 }
 
@@ -145,4 +150,93 @@ SEXP ffi_weights(SEXP index, SEXP first, SEXP weights, SEXP product, SEXP x, SEX
   ffi_run_finish(&state);
   UNPROTECT(2);
   return answer;
+}
+
+/* ---- with inducing points ---- */
+
+/* The index of places in another order, see ct_sets_renumber(). */
+SEXP ffi_sets_renumber(SEXP index, SEXP order, SEXP run) {
+  ffi_run state;
+  ffi_run_start(&state, run, "Evaluating");
+  SEXP answer = PROTECT(Rf_allocMatrix(INTSXP, Rf_nrows(index), Rf_ncols(index)));
+  SEXP first = PROTECT(Rf_ScalarInteger(1));
+  ct_sets sets = sets_view(index, first);
+  int *from = ffi_rows(order, &state.run);
+  int *rank = ct_arena_get(&state.run.arena, (size_t)sets.count, sizeof *rank);
+  for (int i = 0; i < sets.count; i++) rank[from[i]] = i;
+  ct_sets_renumber(&sets, from, rank, INTEGER(answer), &state.run);
+  ffi_run_finish(&state);
+  UNPROTECT(3);
+  return answer;
+}
+
+/* list(Z, E, variance, ZZ, log_d, dropped), see low_rank.h: a column of Z and E for each place; ZZ's
+ * upper triangle, as R sees it. */
+SEXP ffi_low_rank_forward(SEXP process, SEXP run) {
+  ffi_run state;
+  ffi_run_start(&state, run, "Evaluating");
+  ct_covariance covariance;
+  ct_process core = process_view(process, &covariance, &state.run);
+  const char *names[] = {"Z", "E", "variance", "ZZ", "log_d", "dropped", ""};
+  SEXP answer = PROTECT(Rf_mkNamed(VECSXP, names));
+  SET_VECTOR_ELT(answer, 0, Rf_allocMatrix(REALSXP, core.stride, core.n));
+  SET_VECTOR_ELT(answer, 1, Rf_allocMatrix(REALSXP, core.values, core.n));
+  SET_VECTOR_ELT(answer, 2, Rf_allocVector(REALSXP, core.n));
+  SET_VECTOR_ELT(answer, 3, Rf_allocMatrix(REALSXP, core.stride, core.stride));
+  double log_d = 0, dropped = 0, *Z = REAL(VECTOR_ELT(answer, 0));
+  ffi_expect_use(Z, (size_t)core.stride * (size_t)core.n * sizeof *Z);
+  ffi_raise(ct_low_rank_forward(&core, Z, REAL(VECTOR_ELT(answer, 1)), REAL(VECTOR_ELT(answer, 2)),
+                                REAL(VECTOR_ELT(answer, 3)), &log_d, &dropped, &state.run));
+  ffi_run_finish(&state);
+  SET_VECTOR_ELT(answer, 4, Rf_ScalarReal(log_d));
+  SET_VECTOR_ELT(answer, 5, Rf_ScalarReal(dropped));
+  UNPROTECT(2);
+  return answer;
+}
+
+/* inducing: list(u, inverse): embedded points, a row each, and L^-1. */
+static ct_inducing inducing_view(SEXP inducing, const ct_run *run) {
+  ct_points u = ffi_points(ffi_list_get(inducing, "u"));
+  return (ct_inducing){.u = ffi_row_major(&u, NULL, run),
+                       .inverse = REAL(ffi_list_get(inducing, "inverse"))};
+}
+
+/* list(sums, M), see low_rank.h. adjoint: list(Z, R, P, T, S, responses, variance). */
+SEXP ffi_low_rank_gradient(SEXP process, SEXP inducing, SEXP adjoint, SEXP run) {
+  ffi_run state;
+  ffi_run_start(&state, run, "Evaluating");
+  ct_covariance covariance;
+  ct_process core = process_view(process, &covariance, &state.run);
+  ct_inducing points = inducing_view(inducing, &state.run);
+  ct_low_rank_adjoint given = {.Z = REAL(ffi_list_get(adjoint, "Z")),
+                               .R = REAL(ffi_list_get(adjoint, "R")),
+                               .P = REAL(ffi_list_get(adjoint, "P")),
+                               .T = REAL(ffi_list_get(adjoint, "T")),
+                               .S = REAL(ffi_list_get(adjoint, "S")),
+                               .responses = Rf_asReal(ffi_list_get(adjoint, "responses"))};
+  const char *names[] = {"sums", "M", ""};
+  SEXP answer = PROTECT(Rf_mkNamed(VECSXP, names));
+  SET_VECTOR_ELT(answer, 0, Rf_allocVector(REALSXP, ct_process_directions(&core)));
+  SET_VECTOR_ELT(answer, 1, Rf_allocMatrix(REALSXP, core.stride, core.stride));
+  ffi_raise(ct_low_rank_gradient(&core, &points, &given, REAL(ffi_list_get(adjoint, "variance")),
+                                 REAL(VECTOR_ELT(answer, 0)), REAL(VECTOR_ELT(answer, 1)),
+                                 &state.run));
+  ffi_run_finish(&state);
+  UNPROTECT(2);
+  return answer;
+}
+
+/* What the adjoint of K_uu says of each lengthscale. */
+SEXP ffi_low_rank_own(SEXP process, SEXP inducing, SEXP adjoint, SEXP run) {
+  ffi_run state;
+  ffi_run_start(&state, run, "Evaluating");
+  ct_covariance covariance;
+  ct_process core = process_view(process, &covariance, &state.run);
+  ct_inducing points = inducing_view(inducing, &state.run);
+  SEXP sums = PROTECT(Rf_allocVector(REALSXP, core.groups));
+  memset(REAL(sums), 0, (size_t)core.groups * sizeof(double));
+  ffi_raise(ct_low_rank_own(&core, &points, REAL(adjoint), REAL(sums), &state.run));
+  ffi_run_finish(&state);
+  UNPROTECT(2);
+  return sums;
 }

@@ -31,6 +31,11 @@ oracle_covariance <- function(cov, x, z = x) {
   cov$variance * oracle_correlation(cov, sqrt(sq))
 }
 
+# The low-rank part of rows of x by inducing points u, up to a rotation.
+oracle_low_rank <- function(cov, x, u) {
+  oracle_covariance(cov, x, u) %*% solve(chol(oracle_covariance(cov, u)))
+}
+
 # list(A, D): the full matrix of weights, and conditional variances, of a dense covariance matrix with noise on its diagonal.
 oracle_weights <- function(K, index) {
   A <- matrix(0, nrow(K), nrow(K))

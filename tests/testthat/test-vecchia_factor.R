@@ -40,6 +40,25 @@ test_that("a factor multiplies, solves and has the determinant as its matrix", {
   expect_identical(dim(case$factor), c(40L, 40L))
 })
 
+test_that("with inducing points it is the same of both parts together", {
+  set.seed(330)
+  locs <- matrix(runif(80), 40)
+  u <- matrix(runif(14), 7)
+  cov <- cov_matern(1.5, 1.3, 0.3, 0.1)
+  sets <- vecchia_neighbors(locs, m = 6)
+  V <- oracle_low_rank(cov, locs, u)
+  K <- oracle_covariance(cov, locs) + diag(0.1, 40)
+  S <- tcrossprod(V) + oracle_approximation(K - tcrossprod(V), sets$index)
+  factor <- vecchia_factor(sets, locs, cov, inducing = u)
+  expect_equal(as.matrix(factor), S, tolerance = 1e-10)
+  expect_equal(solve(factor), solve(S), tolerance = 1e-10)
+  expect_equal(determinant(factor), determinant(S), tolerance = 1e-10)
+  expect_equal(whiten(factor, colour(factor, diag(40))), diag(40), tolerance = 1e-10)
+  expect_equal(colour(factor, diag(40), transpose = TRUE), t(colour(factor, diag(40))), tolerance = 1e-10)
+  expect_output(print(factor), "7 inducing points")
+  expect_error(as_Linv(factor), class = "covertree_error_input")
+})
+
 test_that("simulate is the product of the root and R's random numbers", {
   set.seed(323)
   case <- factor_case()

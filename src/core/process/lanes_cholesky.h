@@ -34,14 +34,14 @@ CT_INLINE void solve_row(const cell *triangle, int a, cell *row) {
 }
 
 /* Factors the neighbours' rows, solves the last one, and returns what is left of its variance.
- * dropped: how many neighbours are taken out, is added up. */
-static vec factor_triangle(cell *triangle, int size, cell *dropped) {
-  const double rounding = (size + 1) * DBL_EPSILON;
+ * least: the rounding errors of their variances. dropped: how many neighbours are taken out, is added
+ * up. */
+static vec factor_triangle(cell *triangle, int size, const cell *least, vec *dropped) {
   for (int a = 0; a < size; a++) {
-    cell *row = ROW(triangle, a), whole = row[a];
+    cell *row = ROW(triangle, a);
     solve_row(triangle, a, row);
     vec left = pivot(row, a);
-    ivec sound = (ivec)(left > whole * rounding);
+    ivec sound = (ivec)(left > least[a]);
     *dropped += pick(sound, SPREAD(0.0), SPREAD(1.0));
     row[a] = pick(sound, 1.0 / VSQRT(pick(sound, left, SPREAD(1.0))), SPREAD(0.0));
   }

@@ -38,6 +38,7 @@ static int load_batch(const ct_process *process, const ct_lane_work *work, int f
   for (int l = 0; l < CT_LANES; l++) {
     int set = from + l < to ? from + l : to - 1;
     load_place(process, work, sets->first + set, sets->size, l);
+    work->near[sets->size * CT_LANES + l] = sets->first + set;
   }
   return missing;
 }
@@ -63,7 +64,7 @@ static void squares(const cell *x, size_t places, int from, int to, int a, cell 
   else add_squares(x, places, 0, to - from, a, sq);
 }
 
-/* Gives missing neighbours the unit variance and no covariance with anybody. */
+/* Gives missing neighbours no covariance with anybody. */
 static void detach_missing(const ct_process *process, const ct_lane_work *work, int gradient) {
   int size = process->sets.size;
   for (int a = 0; a < size; a++)
@@ -72,17 +73,17 @@ static void detach_missing(const ct_process *process, const ct_lane_work *work, 
       for (int b = 0; b <= size; b++) {
         size_t high = (size_t)(a > b ? a : b), low = (size_t)(a > b ? b : a);
         size_t at = (high * (high + 1) / 2 + low) * CT_LANES + (size_t)l;
-        work->k[at] = a == b;
+        work->k[at] = a == b ? process->covariance->variance : 0;
         if (gradient && a != b) work->slope[at] = 0;
       }
     }
 }
 
-/* Covariances of the batch's places, and their slopes. */
+/* Covariances of the batch's places, less the products of V, and their slopes. */
 static void fill_triangle(const ct_process_pass *pass, const ct_lane_work *work, int missing) {
   const ct_process *process = pass->process;
   const ct_covariance *covariance = process->covariance;
-  cell *k = (cell *)work->k, *slope = (cell *)work->slope;
+  cell *k = (cell *)work->k, *slope = (cell *)work->slope, *least = (cell *)work->least;
   const cell *x = (const cell *)work->x, *noise = (const cell *)work->noise;
   int size = process->sets.size;
   for (int a = 0; a <= size; a++) {
@@ -93,6 +94,8 @@ static void fill_triangle(const ct_process_pass *pass, const ct_lane_work *work,
     else covariances_alone(covariance, row, a);
     row[a] = SPREAD(covariance->variance + covariance->nugget);
     if (process->noise) row[a] += noise[a];
+    least[a] = row[a] * ((size + 1 + process->rank) * DBL_EPSILON);
   }
+  if (process->V) subtract_products(process, work);
   if (missing) detach_missing(process, work, pass->gradient);
 }

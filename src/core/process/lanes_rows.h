@@ -13,7 +13,9 @@
 
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
+#include "process/low_rank.h"
 #include "metric/canonical_lanes.h"
 #include "metric/canonical_exp.h"
 
@@ -21,20 +23,13 @@
 typedef double cell __attribute__((vector_size(8 * CT_LANES), may_alias));
 
 #include "process/lanes_covariance.h"
+#include "process/lanes_products.h"
 #include "process/lanes_places.h"
 #include "process/lanes_cholesky.h"
 #include "process/lanes_sums.h"
 
-/* Lanes whose place is determined by its neighbours, as bits. */
-static unsigned determined(vec D, vec whole, int size) {
-  ivec sound = (ivec)(D > whole * ((size + 1) * DBL_EPSILON));
-  unsigned lanes = 0;
-  for (int l = 0; l < CT_LANES; l++) lanes |= (sound[l] ? 0u : 1u) << l;
-  return lanes;
-}
-
-/* Takes the nearest neighbour of lane l out of its set. */
-static void drop_nearest(const ct_process *process, const ct_lane_work *work, int l) {
+/* Takes the nearest neighbour of lane l out of its set; whether there was one. */
+static int drop_nearest(const ct_process *process, const ct_lane_work *work, int l) {
   int size = process->sets.size, nearest = -1;
   double least = INFINITY;
   size_t places = (size_t)size + 1;
@@ -48,30 +43,38 @@ static void drop_nearest(const ct_process *process, const ct_lane_work *work, in
     }
     if (sq < least) least = sq, nearest = a;
   }
-  if (nearest < 0) return;
+  if (nearest < 0) return 0;
   work->near[nearest * CT_LANES + l] = -1;
   for (int c = 0; c < process->values; c++)
     work->value[(nearest * process->values + c) * CT_LANES + l] = 0;
+  return 1;
+}
+
+/* Takes a neighbour out wherever the others determine the place; how many, adding up in taken. */
+static int drop_where_determined(const ct_process *process, const ct_lane_work *work, vec D,
+                                 vec *taken) {
+  vec least = ((const cell *)work->least)[process->sets.size];
+  int dropped = 0;
+  for (int l = 0; l < CT_LANES; l++)
+    if (!(D[l] > least[l]) && drop_nearest(process, work, l)) taken[0][l] += 1, dropped++;
+  return dropped;
 }
 
 /* The triangle's Cholesky factor and D. dropped: neighbours taken out, of each lane. */
 static vec condition(const ct_process_pass *pass, const ct_lane_work *work, int missing,
-                     cell *dropped) {
+                     vec *dropped) {
   const ct_process *process = pass->process;
   int size = process->sets.size;
-  cell *k = (cell *)work->k, taken = SPREAD(0.0);
+  const cell *least = (const cell *)work->least;
+  vec taken = SPREAD(0.0);
   for (;;) {
-    vec again = SPREAD(0.0);
+    *dropped = taken;
     fill_triangle(pass, work, missing);
-    vec whole = ROW(k, size)[size], D = factor_triangle(k, size, &again);
-    unsigned lanes = determined(D, whole, size);
-    if (lanes && process->settled) D = larger(D, SPREAD(0.0)), lanes = 0;
-    if (!lanes) {
-      *dropped = taken + again;
-      return D;
-    }
-    for (int l = 0; l < CT_LANES; l++)
-      if (lanes >> l & 1) drop_nearest(process, work, l), taken[l] += 1, missing++;
+    vec D = factor_triangle((cell *)work->k, size, least, dropped);
+    if (process->settled) return larger(D, SPREAD(0.0));
+    int again = drop_where_determined(process, work, D, &taken);
+    if (!again) return larger(D, least[size]);
+    missing += again;
   }
 }
 
@@ -93,6 +96,20 @@ static void store_factor(const ct_process_pass *pass, const ct_lane_work *work, 
       pass->weight[(size_t)(from + l) + (size_t)a * sets] = -work->weight[a * CT_LANES + l];
 }
 
+/* Rows of Z and E, and D. */
+static void store_low_rank(const ct_process_pass *pass, const ct_lane_work *work, vec D, vec scale,
+                           int from, int count) {
+  const ct_process *process = pass->process;
+  size_t stride = (size_t)process->stride, values = (size_t)process->values;
+  for (int l = 0; l < count; l++) {
+    size_t i = (size_t)(from + l);
+    pass->variance[i] = D[l];
+    combine_rows(process, work, process->sets.first + from + l, l, scale[l], pass->Z + i * stride);
+    for (size_t c = 0; c < values; c++)
+      pass->E[i * values + c] = work->residual[c * CT_LANES + (size_t)l];
+  }
+}
+
 static void do_batch(const ct_process_pass *pass, const ct_lane_work *work, int from, int to) {
   const ct_process *process = pass->process;
   int size = process->sets.size, values = process->values;
@@ -109,6 +126,7 @@ static void do_batch(const ct_process_pass *pass, const ct_lane_work *work, int 
   sums[CT_SUM_LOG_D] += log_lanes(D) * live;
   residuals(work, size, values, scale);
   add_products((const cell *)work->residual, values, sums + CT_SUMS_ALONE);
+  if (pass->Z) store_low_rank(pass, work, D, scale, from, count);
   if (pass->gradient)
     add_directions(process, work, scale, sums + CT_SUMS_ALONE + values * (values + 1) / 2);
 }
@@ -125,4 +143,6 @@ static void rows(const ct_process_pass *pass, int from, int to, double *memory, 
   }
 }
 
-const ct_process_kernels CT_KERNELS = {CT_LANES, rows};
+#include "process/lanes_low_rank.h"
+
+const ct_process_kernels CT_KERNELS = {CT_LANES, rows, adjoint, cross, inducing, pull_row};

@@ -32,6 +32,7 @@ size_t ct_lane_work_at(const ct_process_pass *pass, int lanes, double *memory, c
     size_t vectors;
   } part[] = {{&work->x, places * (size_t)process->dim},
               {&work->noise, places},
+              {&work->least, places},
               {&work->value, places * values},
               {&work->k, triangle},
               {&work->slope, pass->gradient ? triangle : 0},
@@ -39,13 +40,17 @@ size_t ct_lane_work_at(const ct_process_pass *pass, int lanes, double *memory, c
               {&work->pull, places * directions},
               {&work->changed, directions},
               {&work->spare, places},
+              {&work->solution, places},
               {&work->residual, values},
               {&work->change, values},
-              {&work->sums, (size_t)ct_process_sum_count(process, pass->gradient)}};
+              {&work->sums, (size_t)ct_process_sum_count(process, pass->gradient)},
+              {&work->low_rank, process->V ? (size_t)process->stride : 0}};
   for (size_t i = 0; i < sizeof part / sizeof *part; i++) {
     if (memory) *part[i].at = memory + used;
     used += part[i].vectors * (size_t)lanes;
   }
+  if (memory) work->row = (const double **)(memory + used);
+  used += places + CT_GRAM_ROWS;
   if (memory) work->near = (int *)(memory + used);
   return used + places * (size_t)lanes;
 }
@@ -64,11 +69,13 @@ static void do_rows(void *task, int item, int thread) {
   const rows_task *to = task;
   int count = to->pass->process->sets.count, from = item * to->sets;
   int end = count - from < to->sets ? count : from + to->sets;
-  to->kernels->rows(to->pass, from, end, to->memory + (size_t)thread * to->memory_each,
-                    to->sums + (size_t)item * (size_t)to->sums_each);
+  double *memory = to->memory + (size_t)thread * to->memory_each;
+  double *sums = to->sums + (size_t)item * (size_t)to->sums_each;
+  if (to->pass->adjoint) to->kernels->adjoint(to->pass, from, end, memory, sums);
+  else to->kernels->rows(to->pass, from, end, memory, sums);
 }
 
-static ct_status run_pass(const ct_process_pass *pass, double *sums, const ct_run *run) {
+ct_status ct_process_run(const ct_process_pass *pass, double *sums, const ct_run *run) {
   const ct_process *process = pass->process;
   rows_task task = {.pass = pass, .kernels = ct_process_kernels_of(run->simd)};
   ct_lane_work unused;
@@ -90,7 +97,7 @@ static ct_status run_pass(const ct_process_pass *pass, double *sums, const ct_ru
 ct_status ct_process_sums(const ct_process *process, int gradient, double *sums,
                           const ct_run *run) {
   ct_process_pass pass = {.process = process, .gradient = gradient};
-  return run_pass(&pass, sums, run);
+  return ct_process_run(&pass, sums, run);
 }
 
 ct_status ct_process_factor(const ct_process *process, double *weight, double *variance,
@@ -98,7 +105,7 @@ ct_status ct_process_factor(const ct_process *process, double *weight, double *v
   ct_process_pass pass = {.process = process, .weight = weight, .variance = variance};
   double *sums;
   CT_NEW(sums, &run->arena, ct_process_sum_count(process, 0));
-  CT_TRY(run_pass(&pass, sums, run));
+  CT_TRY(ct_process_run(&pass, sums, run));
   *dropped = sums[CT_SUM_DROPPED];
   return CT_OK;
 }

@@ -29,6 +29,10 @@ typedef struct {
                         coordinates group[g] .. group[g + 1] - 1 */
   int groups;
   int settled;
+  /* With inducing points: the low-rank factor V, n rows of `rank` numbers, stride apart, padded with
+   * zeros (metric/residual.h). What is conditioned is then what it leaves, K - V V'. NULL: none. */
+  const double *V;
+  int rank, stride;
 } ct_process;
 
 /* ---- directions, in which a covariance is differentiated ----

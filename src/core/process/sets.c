@@ -45,3 +45,16 @@ ct_status ct_sets_check(const ct_sets *sets, int *set, int *column, const ct_run
     if (to.broken[item]) return name_first(sets, item, set, column);
   return CT_OK;
 }
+
+void ct_sets_renumber(const ct_sets *sets, const int *order, const int *rank, int *out,
+                      const ct_run *run) {
+  (void)run;
+#pragma omp parallel for num_threads(run->threads) schedule(static)
+  for (int a = 0; a < sets->size; a++) {
+    int *column = out + (size_t)a * (size_t)sets->count;
+    for (int i = 0; i < sets->count; i++) {
+      int j = ct_sets_at(sets, order[i], a);
+      column[i] = j < 0 ? sets->origin - 1 : rank[j] + sets->origin;
+    }
+  }
+}

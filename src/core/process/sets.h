@@ -27,4 +27,10 @@ static inline int ct_sets_at(const ct_sets *sets, int i, int a) {
  * column that breaks it. */
 ct_status ct_sets_check(const ct_sets *sets, int *set, int *column, const ct_run *run);
 
+/* Sets of places in another order: row i of out, which lies as sets->row does and counts from the
+ * same origin, is the set of place order[i], whose neighbours are given their new numbers rank[j];
+ * order and rank are inverse permutations of 0 .. count - 1. first is 0. */
+void ct_sets_renumber(const ct_sets *sets, const int *order, const int *rank, int *out,
+                      const ct_run *run);
+
 #endif
