@@ -15,6 +15,13 @@
 #' @param recall_sample For a local search: how many of the queries are searched exactly as well to measure the recall, which
 #'   `stats$recall` and [print()] report with its standard error. They are drawn by a generator of the package's own, the same ones
 #'   in every call: R's random seed is left alone.
+#' @param radius `NULL`, or the largest distance of a neighbour: the k nearest within it, and `NA` where there are fewer.
+#' @param groups `NULL`, or a value per indexed point, such as case and control: neighbours are of another group than the query, or
+#'   with `same_group = TRUE` of its own.
+#' @param query_groups With `query` and `groups`: the groups of the queries.
+#' @param same_group See `groups`.
+#' @param period `NULL`, or the lengths with which coordinates repeat, one for all columns or one per column, `NA` or `Inf` for columns
+#'   that do not: hours of a day, a box with periodic borders. For Euclidean, Manhattan, maximum and Minkowski distance.
 #' @param metric What "near" means when `tree` holds points, see [metrics]; Euclidean by default.
 #' @inheritParams cover_tree
 #'
@@ -42,13 +49,18 @@
 #' nn
 #' head(nn$distance) # kilometres
 #'
+#' # strong earthquakes nearest to weak ones, hours of the day
+#' strong <- quakes$mag > 5
+#' find_knn(locs, k = 1, groups = strong, rows = which(!strong)[1:3])
+#' find_knn(c(23.5, 0.2, 12), k = 1, period = 24)
+#'
 #' # new points, an index kept for many calls
 #' tree <- cover_tree(locs, metric = metric_great_circle())
 #' find_knn(tree, query = rbind(Suva = c(178.44, -18.14)), k = 5)
 #' @export
 find_knn <- function(tree, query = NULL, rows = NULL, k = 10, predecessors = FALSE, max_index = NULL,
-                     self = FALSE, oversample = Inf, recall_sample = 0, metric = NULL, threads = NULL,
-                     progress = NULL) {
+                     self = FALSE, oversample = Inf, recall_sample = 0, radius = NULL, groups = NULL,
+                     query_groups = NULL, same_group = FALSE, period = NULL, metric = NULL, threads = NULL, progress = NULL) {
   check_given(tree)
   run <- run_settings(threads, progress)
   index <- as_index(tree, metric, run, written(substitute(tree), "tree"))
@@ -58,7 +70,32 @@ find_knn <- function(tree, query = NULL, rows = NULL, k = 10, predecessors = FAL
   check_oversample(oversample)
   check_count(recall_sample, min = 0)
   check_answers(asking_count(queries, index), k, "k")
-  search_neighbors(index, queries, as.integer(k), oversample, recall_sample, run)
+  if (!is.null(radius)) check_number(radius, min = 0, closed = TRUE)
+  check_flag(same_group)
+  check_one_filter(groups, period, oversample)
+  k <- as.integer(k)
+  found <- if (!is.null(groups)) {
+    search_groups(index, queries, k, resolve_groups(index, queries, groups, query_groups), same_group, run)
+  } else if (!is.null(period)) {
+    search_periodic(index, queries, k, check_period(period, index), run)
+  } else {
+    search_neighbors(index, queries, k, oversample, recall_sample, run)
+  }
+  if (is.null(radius)) found else drop_beyond(found, radius)
+}
+
+check_one_filter <- function(groups, period, oversample, call = rlang::caller_env()) {
+  if (!is.null(groups) && !is.null(period)) stop_input("{.arg groups} and {.arg period} must not be given together.", call = call)
+  if ((!is.null(groups) || !is.null(period)) && is.finite(oversample)) {
+    stop_input("{.arg oversample} must be {.code Inf} with {.arg groups} and {.arg period}.", call = call)
+  }
+}
+
+drop_beyond <- function(found, radius) {
+  far <- which(found$distance > radius)
+  found$index[far] <- NA
+  found$distance[far] <- NA
+  found
 }
 
 check_oversample <- function(oversample, call = rlang::caller_env()) {
@@ -155,11 +192,6 @@ default_engine <- function(index) {
 
 asking_count <- function(queries, index) {
   if (!is.null(queries$points)) nrow(queries$points) else if (is.null(queries$rows)) length(index) else length(queries$rows)
-}
-
-# How many ask.
-asking_count <- function(index, queries) {
-  if (!is.null(queries$points)) nrow(queries$points) else length(queries$rows %||% seq_len(length(index)))
 }
 
 # Some of the queries, by number.

@@ -44,7 +44,7 @@ query_radius <- function(radius, index, queries, call = rlang::caller_env()) {
     check_number(radius, min = 0, closed = TRUE, arg = "radius", call = call)
     return(NULL)
   }
-  count <- asking_count(index, queries)
+  count <- asking_count(queries, index)
   if (!is.numeric(radius) || length(radius) != count) {
     stop_input(c("{.arg radius} must have one element or one per query.",
                  x = "It has {length(radius)}, there {?is/are} {count} quer{?y/ies}."), call = call)
