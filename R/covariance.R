@@ -155,7 +155,7 @@ print.covertree_covariance <- function(x, ...) {
 #'
 #' Takes the covariance parameters of a fitted model as they are and returns the covariance they stand for.
 #'
-#' @param covparms Parameters: `covparms` of a GpGp fit, or `cov_pars` of GPBoost (a vector, or the matrix that
+#' @param covparms A fitted model of GpGp (`fit_model()`), which brings its name, too; or parameters: `covparms` of a GpGp fit, or `cov_pars` of GPBoost (a vector, or the matrix that
 #'   `get_cov_pars()` returns with standard deviations, of which the first row counts).
 #' @param covfun_name Name of the covariance: GpGp's `covfun_name` or GPBoost's `cov_function`.
 #' @param shape GPBoost's `cov_fct_shape`, for `"matern"`, `"matern_ard"`, `"matern_space_time"` and
@@ -180,6 +180,7 @@ print.covertree_covariance <- function(x, ...) {
 #' @export
 as_covariance <- function(covparms, covfun_name, shape = NULL, columns = 3) {
   check_given(covparms)
+  if (inherits(covparms, "GpGp_fit")) return(as_covariance(covparms$covparms, covparms$covfun_name, columns = ncol(covparms$locs)))
   check_given(covfun_name)
   if (!rlang::is_string(covfun_name)) {
     stop_input(c("{.arg covfun_name} must be the name of a covariance.", x = "It is {describe(covfun_name)}."))
