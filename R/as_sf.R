@@ -38,9 +38,8 @@ st_as_sf.covertree_within <- st_as_sf.covertree_neighbors
 plane_points <- function(points, crs, arg = rlang::caller_arg(points), call = rlang::caller_env()) {
   if (inherits(points, c("sf", "sfc"))) return(list(xy = unname(sf::st_coordinates(points)[, 1:2, drop = FALSE]), crs = sf::st_crs(points)))
   xy <- as_points(points, arg = arg, call = call)
-  name <- tolower(colnames(xy))
-  columns <- c(match(TRUE, name %in% lon_names), match(TRUE, name %in% lat_names))
-  if (anyNA(columns)) columns <- 1:2
+  columns <- lonlat_columns(colnames(xy))
+  if (!length(columns)) columns <- 1:2
   if (ncol(xy) < 2) stop_input("{.arg {arg}} must have two columns.", call = call)
   list(xy = unname(xy[, columns, drop = FALSE]), crs = if (is.null(crs)) sf::NA_crs_ else sf::st_crs(crs))
 }

@@ -52,7 +52,7 @@ new_covariance <- function(kind, label, variance, lengthscale, nugget, lonlat, s
   check_scale(lengthscale, arg = "lengthscale", call = call)
   check_number(nugget, min = 0, closed = TRUE, arg = "nugget", call = call)
   check_flag(lonlat, arg = "lonlat", call = call)
-  structure(list(kind = kind, label = label, variance = as.double(variance), lengthscale = as.double(lengthscale),
+  structure(list(kind = kind, label = label, variance = as.double(variance), lengthscale = as_scale(lengthscale),
                  nugget = as.double(nugget), shape = if (!is.null(shape)) as.double(shape), lonlat = lonlat),
             class = "covertree_covariance")
 }
@@ -280,6 +280,8 @@ call_variance <- function(cov, x) {
 # their variance and their row of V behind their coordinates, so that f is asked for those once a point, by lift().
 # Points with the same coordinates are at distance 0.
 function_metric <- function(cov, inducing = NULL, jitter = NULL, call = rlang::caller_env()) {
+  kept <- inducing
+  if (!is.null(inducing)) inducing <- bare_matrix(inducing)
   L <- if (!is.null(inducing)) factor_function(cov, inducing, jitter, call)
   rank <- NROW(L)
   metric <- metric_function(function(a, B) {
@@ -297,6 +299,8 @@ function_metric <- function(cov, inducing = NULL, jitter = NULL, call = rlang::c
     x <- unname(x)
     cbind(x, call_variance(cov, x), if (rank) t(forwardsolve(L, call_covariance(cov, inducing, x))))
   }
+  metric$made_of <- if (rank) list(cov = cov, jitter = jitter)
+  metric$inducing <- kept
   metric
 }
 
@@ -324,6 +328,6 @@ fit_covariance <- function(cov, x, call) {
     stop_input(c("The covariance's {.arg lengthscale} must have one element or {want}.",
                  x = "It has {length(cov$lengthscale)}, the points have {ncol(x)} column{?s}."), call = call)
   }
-  cov$lengthscale <- rep_len(as.double(cov$lengthscale), want)
+  cov$lengthscale <- fit_scale(cov$lengthscale, x, want, "lengthscale", call, sphere = cov$lonlat)
   cov
 }

@@ -3,9 +3,10 @@
 #' `cover_tree()` indexes points once for many searches. It is not needed for a single call:
 #' [find_knn()], [find_within()] and [vecchia_neighbors()] take plain points too.
 #'
-#' @param x Points, one per row: a numeric matrix, a data frame or tibble of numeric columns, sf points, or a
-#'   vector for points on a line. Row names are kept in results.
-#' @param metric What "near" means, see [metrics].
+#' @param x Points, one per row: a numeric matrix (also one of Matrix), a data frame or tibble of numeric columns, points of
+#'   sf, sp or terra, or a vector for points on a line. Row names are kept in results. See *Points* for classes and units.
+#' @param metric What "near" means, see [metrics]. `NULL` is [metric_great_circle()] in metres for sf points in longitude and
+#'   latitude, said once a session, and [metric_euclidean()] for all others.
 #' @param order How siblings are laid out in the tree, `"hilbert"` along a space-filling curve or `"natural"` by
 #'   row. It decides memory order and speed, never a result.
 #' @param build What the tree's topology is built with: `"metric"`, the metric itself; `"euclidean"`, the
@@ -24,6 +25,19 @@
 #' `i` rows is contained in it. And a *k-d order* of the points, cut into blocks of 32 that are searched by
 #' their bounding boxes. Metrics on coordinates are searched by blocks, metrics given as a function by the tree.
 #'
+#' @section Points:
+#' Points are taken for what they say they are, and refused by name where that is not a number.
+#' * *Classes.* `integer64` is converted, up to 2^53; matrix columns count with all their columns. Distances (`dist`), dates,
+#'   times, labelled codes, factors and logical values are errors that say how to make numbers of them.
+#' * *Units* (of package units). Columns of one dimension are converted to the unit of the first of them, which results then
+#'   carry; new points are converted to it. Different dimensions need a metric with a scale.
+#' * *sf.* Z is a third coordinate, a measure M is none. The coordinate reference system is remembered, and points of another
+#'   one are an error. Longitude and latitude in a planar metric are taken as asked, with a warning.
+#' * *Names.* New points, inducing points, scales and lengthscales are matched with the columns by name where both have names:
+#'   in any order, case aside, and with names of longitude (and latitude) as one. Other names are an error. Without names,
+#'   columns go by position, that of the points as they were given.
+#'
+#' @section Memory:
 #' The index is a plain list: [saveRDS()], forks and clusters just work. Beyond the points it takes 32
 #' bytes a point (28 for `metric_function()`). A correlation adds 8 and a second set of coordinates, divided by the
 #' lengthscales; [metric_residual()] adds its factor, 8 bytes for each inducing point (rounded up to a multiple of eight, and
@@ -36,7 +50,9 @@
 #'
 #' @return A list of class `cover_tree` with elements
 #'   \describe{
-#'     \item{`x`}{the points, a double matrix}
+#'     \item{`x`}{the points, a double matrix; for metrics on longitude and latitude with these first}
+#'     \item{`layout`}{what its columns were given as: `names`, `order` (the given column that each is), `unit` of each, and
+#'       `crs`, the coordinate reference system of sf points}
 #'     \item{`metric`}{the metric}
 #'     \item{`lifted`}{for a [cov_function()]: the points with their variances and rows of `V`, else `NULL`}
 #'     \item{`tree`}{the cover tree in preorder, vectors with an entry per node: `point` (row of `x`),
@@ -58,7 +74,7 @@
 #' tree
 #' find_knn(tree, query = rbind(c(178.4, -18.1)), k = 3)
 #' @export
-cover_tree <- function(x, metric = metric_euclidean(), order = c("hilbert", "natural"),
+cover_tree <- function(x, metric = NULL, order = c("hilbert", "natural"),
                        build = c("auto", "metric", "euclidean"), net_bytes = NULL, threads = NULL, progress = NULL) {
   check_given(x)
   order <- match_choice(order)
@@ -74,12 +90,15 @@ cover_tree <- function(x, metric = metric_euclidean(), order = c("hilbert", "nat
 
 # An index without its search structures: checked points and a metric that fits them.
 new_index <- function(x, metric, run, arg = "x", call = rlang::caller_env()) {
-  check_metric(metric, call = call)
-  x <- as_points(x, metric, arg = arg, call = call)
+  points <- read_points(x, arg, call)
+  metric <- resolve_metric(metric, points, arg, call)
+  placed <- place_points(points, metric, arg, call)
+  x <- placed$x
   check_some_rows(x, arg = arg, call = call)
-  metric <- fit_metric(metric, x, run, call = call)
+  metric <- fit_metric(metric, x, run, call = call, layout = placed$layout)
+  metric$unit <- distance_unit(metric, placed$layout$unit, arg, call)
   check_values(x, metric, arg = arg, call = call)
-  structure(list(x = x, metric = metric, lifted = lift_points(metric, x), tree = NULL, blocks = NULL, residual = NULL,
+  structure(list(x = x, layout = placed$layout, metric = metric, lifted = lift_points(metric, x), tree = NULL, blocks = NULL, residual = NULL,
                  net = NULL, order = NULL, build = NULL, annotated = FALSE, stats = NULL), class = "cover_tree")
 }
 
@@ -107,7 +126,7 @@ add_tree <- function(index, run) {
 
 # The index of a search: as given, or made on the fly with only what the search needs.
 as_index <- function(tree, metric, run, arg = "tree", call = rlang::caller_env()) {
-  if (!inherits(tree, "cover_tree")) return(light_index(tree, metric %||% metric_euclidean(), run, arg, call))
+  if (!inherits(tree, "cover_tree")) return(light_index(tree, metric, run, arg, call))
   if (!is.null(metric)) {
     stop_input(c("{.arg metric} must not be given with an index.",
                  i = "The index was built with a metric of its own."), call = call)

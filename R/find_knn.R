@@ -22,7 +22,7 @@
 #' @param same_group See `groups`.
 #' @param period `NULL`, or the lengths with which coordinates repeat, one for all columns or one per column, `NA` or `Inf` for columns
 #'   that do not: hours of a day, a box with periodic borders. For Euclidean, Manhattan, maximum and Minkowski distance.
-#' @param metric What "near" means when `tree` holds points, see [metrics]; Euclidean by default.
+#' @param metric What "near" means when `tree` holds points, see [metrics]; `NULL` as in [cover_tree()].
 #' @inheritParams cover_tree
 #'
 #' @details
@@ -157,12 +157,18 @@ new_queries <- function(index, query, rows, predecessors, max_index, self, run, 
     stop_input(c("{.arg predecessors} must be {.code FALSE} with {.arg query}: new points have no row.",
                  i = "{.arg max_index} says which rows may be neighbours."), call = call)
   }
-  points <- as_points(query, index$metric, arg = "query", call = call)
-  check_columns(points, index, arg = "query", call = call)
-  check_values(points, index$metric, arg = "query", call = call)
+  read <- align_places(index, query, "query", call)
+  points <- read$x
   list(points = points, lifted = lift_points(index$metric, points), rows = NULL, self = self, predecessors = FALSE,
        limit = resolve_limit(max_index, nrow(points), length(index), call), names = rownames(points),
-       residual = if (is_correlation(index$metric)) query_residual(index, points, run, call))
+       residual = if (is_correlation(index$metric)) query_residual(index, read, run, call))
+}
+
+# New points in the columns of the index, checked: a query, or places of predictions.
+align_places <- function(index, points, arg, call) {
+  points <- align_points(read_points(points, arg, call), index$layout, index$metric, arg, call)
+  check_values(points$x, index$metric, arg = arg, call = call)
+  points
 }
 
 resolve_limit <- function(max_index, count, n, call) {

@@ -4,8 +4,8 @@
 #' vectors, or flat with offsets.
 #'
 #' @inheritParams find_knn
-#' @param radius Largest distance of a neighbour, in the metric's units, one for all queries or one per query; points at exactly
-#'   this distance belong to it.
+#' @param radius Largest distance of a neighbour, in the metric's unit or with a unit that converts to it, one for all queries
+#'   or one per query; points at exactly this distance belong to it.
 #' @param flat `TRUE`: the flat form.
 #' @param max_pairs The most pairs of a query and a neighbour to be returned. They are counted before memory is asked for, and
 #'   more are an error of class `covertree_error_memory` that says how many there are. `NULL`: as many as the memory at hand holds.
@@ -30,6 +30,7 @@ find_within <- function(tree, query = NULL, rows = NULL, radius, predecessors = 
   run <- run_settings(threads, progress)
   index <- as_index(tree, metric, run, written(substitute(tree), "tree"))
   queries <- resolve_queries(index, query, rows, predecessors, max_index, self, run)
+  radius <- radius_in(radius, index$metric$unit)
   queries$radius <- query_radius(radius, index, queries)
   check_flag(flat)
   check_flag(counts)
@@ -65,6 +66,17 @@ scan_engine <- function(index) {
 count_within <- function(index, queries, radius, run) {
   answer <- .Call(C_ffi_count_within, index, queries, as.double(radius), scan_engine(index), run)
   stats::setNames(answer$count, queries$names)
+}
+
+# A radius with a unit, as a number in the unit of the distances.
+radius_in <- function(radius, unit, call = rlang::caller_env()) {
+  if (!inherits(radius, "units")) return(radius)
+  own <- units::deparse_unit(radius)
+  if (is.null(unit) || !can_convert(own, unit)) {
+    theirs <- if (is.null(unit)) "distances have no unit" else paste("distances are in", unit)
+    stop_input(c("{.arg radius} must be in the unit of the distances.", x = "It is in {own}, {theirs}."), call = call)
+  }
+  convert_unit(as.double(units::drop_units(radius)), own, unit)
 }
 
 search_within <- function(index, queries, radius, run, engine = NULL, flat = TRUE, max_pairs = Inf) {

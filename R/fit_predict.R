@@ -90,8 +90,8 @@ new_places <- function(fit, newdata, coords, call = rlang::caller_env()) {
   offset <- stats::model.offset(frame) %||% rep(0, n)
   if (nrow(X) != n) X <- matrix(1, n, 1)[, rep(1, ncol(X)), drop = FALSE] # an intercept alone
   kept <- which(is_complete(places) & stats::complete.cases(X) & !is.na(offset))
-  points <- as_points(take_rows(places, kept), list(cov = fit$cov), arg = "coords", call = call)
-  check_columns(points, list(x = model$points), arg = "coords", call = call)
+  points <- read_points(take_rows(places, kept), "coords", call)
+  points <- align_points(points, matrix_layout(model$points), list(cov = fit$cov), "coords", call)$x
   list(points = points, X = unname(X[kept, , drop = FALSE]), offset = offset[kept], kept = kept,
        names = rownames(newdata))
 }

@@ -37,6 +37,7 @@ shape_fault <- function(tree) {
   if (!is.double(x) || !is.matrix(x) || nrow(x) == 0 || ncol(x) == 0) {
     return("`x` is not a matrix of points")
   }
+  if (!layout_fits(tree[["layout"]], ncol(x))) return("`layout` does not fit the points")
   metric <- tree[["metric"]]
   fault <- metric_fault(metric)
   if (!is.null(fault)) return(paste("`metric` is not a metric,", fault))
@@ -73,6 +74,15 @@ nodes_fault <- function(nodes, n) {
       return(paste0("`tree$", name, "` is not ", type[[name]], " with an entry per point"))
     }
   }
+}
+
+# What columns were given as, see columns.R.
+layout_fits <- function(layout, columns) {
+  text <- function(v) is.null(v) || (is.character(v) && length(v) == columns && !anyNA(v))
+  crs <- layout$crs
+  is.list(layout) && is.integer(layout$order) && identical(sort(layout$order), seq_len(columns)) &&
+    text(layout$names) && text(layout$unit) &&
+    (is.null(crs) || (is.list(crs) && rlang::is_string(crs$name) && rlang::is_string(crs$wkt) && is_flag(crs$lonlat)))
 }
 
 metric_fits <- function(metric, x, lifted) {

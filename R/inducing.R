@@ -8,7 +8,7 @@
 #'   `"maxmin"`: data points, each the farthest from those before; `"cover_tree"`: data points, the
 #'   coarsest nodes of a cover tree; `"random"`: data points at random.
 #' @param cov `NULL`, or a covariance whose lengthscales (and `lonlat`) say what near means: see [covariances]. With `NULL`,
-#'   distances are Euclidean in the columns as they are.
+#'   distances are Euclidean in the columns as they are, or on the sphere for sf points in longitude and latitude.
 #' @param steps Largest number of Lloyd steps of `"kmeans++"`.
 #' @inheritParams cover_tree
 #'
@@ -17,7 +17,8 @@
 #' `"kmeans++"` and `"random"` draw from R's random numbers, so [set.seed()] makes them reproducible; the number of
 #' threads changes nothing. With a covariance on longitude and latitude, centres are means on the sphere.
 #'
-#' @return Points as `x` holds them: a data frame keeps its (numeric) columns, everything else becomes a matrix.
+#' @return Points as `x` holds them: a data frame keeps its columns and their units, sf points become sf points of the same
+#'   reference system, everything else becomes a matrix.
 #' @source D. Arthur, S. Vassilvitskii (2007), k-means++: the advantages of careful seeding, SODA.
 #' @examples
 #' set.seed(1)
@@ -32,11 +33,13 @@ inducing_points <- function(x, m = 200, method = c("kmeans++", "maxmin", "cover_
   check_count(steps, min = 0)
   run <- run_settings(threads, progress)
   if (!is.null(cov)) check_covariance(cov)
-  given <- colnames(as_points(x))
-  points <- as_points(x, list(cov = cov))
+  read <- read_points(x)
+  metric <- resolve_metric(if (!is.null(cov)) metric_correlation(cov), read, "x")
+  placed <- place_points(read, metric, "x", rlang::current_env())
+  points <- placed$x
   check_some_rows(points, arg = "x")
   check_count(m, max = nrow(points), limit = paste("there are", nrow(points), "points"))
-  if (is.null(cov)) cov <- cov_exponential()
+  if (is.null(cov)) cov <- cov_exponential(lonlat = is_lonlat(metric))
   cov <- fit_covariance(cov, points, rlang::current_env())
   check_values(points, metric_correlation(cov), arg = "x")
   space <- .Call(C_ffi_embed, points, cov)
@@ -53,8 +56,21 @@ inducing_points <- function(x, m = 200, method = c("kmeans++", "maxmin", "cover_
   if (nrow(chosen) < m) {
     cli::cli_warn("There are only {nrow(chosen)} distinct inducing points.", class = "covertree_warning")
   }
-  if (!identical(given, colnames(chosen))) chosen <- chosen[, given, drop = FALSE]
-  if (is.data.frame(x)) as.data.frame(chosen) else chosen
+  like_points(given_points(list(x = chosen, layout = placed$layout)), x)
+}
+
+# Read points as `x` held them: an sf object as points of its CRS, a data frame with its units.
+like_points <- function(points, x) {
+  chosen <- points$x
+  if (is_spatial(x)) {
+    return(sf::st_as_sf(as.data.frame(chosen), coords = colnames(chosen), crs = points$crs$wkt %||% NA))
+  }
+  if (!is.data.frame(x)) return(chosen)
+  frame <- as.data.frame(chosen)
+  for (j in which(nzchar(points$unit %||% ""))) {
+    frame[[j]] <- units::set_units(frame[[j]], points$unit[j], mode = "standard")
+  }
+  frame
 }
 
 # Coordinates whose embedding is given, or nearest to it on the sphere.

@@ -4,11 +4,12 @@
 #' [vecchia_order()]. A metric is a small list; it knows no data.
 #'
 #' @param scale `NULL`, or positive divisors of the coordinates, one for all columns or one per column:
-#'   the lengthscales of an anisotropic or space-time covariance.
+#'   the lengthscales of an anisotropic or space-time covariance. Names are matched with those of the columns.
 #' @param S Covariance matrix, positive definite, a row and a column per column of the points.
 #' @param p Power of the Minkowski distance, a number within 1..1000. 1 is Manhattan, 2 Euclidean.
 #' @param radius Radius of the sphere; distances are arc lengths in its unit. The default is the
 #'   earth's mean radius in kilometres.
+#' @param unit `NULL`, or the name of the unit of `radius`, which results carry.
 #' @param f A function `f(a, B)` of a point (numeric vector) and a matrix of points in rows, which returns
 #'   the distances of `a` to every row: finite, not negative, zero only between points that may stand for
 #'   each other, symmetric, and within the triangle inequality. It is called often: make it vectorised.
@@ -19,10 +20,12 @@
 #' `metric_minkowski(p)` is `sum(abs(a - b)^p)^(1/p)`, and `metric_angular()` is the angle between the two
 #' vectors in radians, 0 to pi, whatever their lengths; a zero vector is an error.
 #'
-#' `metric_great_circle()` takes longitude and latitude in degrees: the columns whose names say so (one of `lon`, `long`,
-#' `longitude`, `lng`, `x` and one of `lat`, `latitude`, `y`, in any case and order), or else the only two columns in this order.
-#' Covariances with `lonlat = TRUE` go by the same names, see [covariances]. It is accurate at the
-#' poles, across the date line and between antipodes.
+#' `metric_great_circle()` takes longitude and latitude in degrees, in two columns. Names say which is which, in any case and
+#' order: `lon`, `long`, `longitude` or `lng` and `lat` or `latitude`, also as words of longer names such as
+#' `decimalLongitude`, `lon_dd` or `start_lng`, or else `x` and `y`. Without such names they are longitude, latitude; names
+#' that are not understood and look like latitude first are an error, and so are further columns.
+#' Covariances with `lonlat = TRUE` go by the same names and take further columns, see [covariances]. The great circle is
+#' accurate at the poles, across the date line and between antipodes.
 #'
 #' `metric_function()` runs on the calling thread. A probe of a few points rejects functions that are
 #' plainly not a metric; a function that breaks the triangle inequality elsewhere gives wrong
@@ -63,10 +66,12 @@ metric_euclidean <- function(scale = NULL) {
   new_metric("euclidean", if (is.null(scale)) "Euclidean" else "scaled Euclidean", scale = as_scale(scale))
 }
 
-as_scale <- function(scale) if (!is.null(scale)) as.double(scale)
+# Numbers with their names, which say what column each is for.
+as_scale <- function(scale) if (!is.null(scale)) stats::setNames(as.double(scale), names(scale))
 
 check_scale <- function(scale, arg = rlang::caller_arg(scale), call = rlang::caller_env()) {
-  bad <- if (is.numeric(scale) && length(scale)) which(!is.finite(scale) | scale <= 0) else 1L
+  plain <- is.numeric(scale) && !is.object(scale) && length(scale)
+  bad <- if (plain) which(!is.finite(scale) | scale <= 0) else 1L
   if (length(bad)) {
     stop_input(c("{.arg {arg}} must hold positive finite numbers.",
                  x = "Element {bad[1]} is {describe(scale[bad[1]])}."), call = call)
@@ -95,9 +100,12 @@ metric_angular <- function() new_metric("angular", "angular")
 
 #' @rdname metrics
 #' @export
-metric_great_circle <- function(radius = 6371.0088) {
+metric_great_circle <- function(radius = 6371.0088, unit = if (missing(radius)) "km") {
   check_number(radius, min = 0)
-  new_metric("great_circle", "great-circle", radius = as.double(radius))
+  if (!is.null(unit) && !rlang::is_string(unit)) {
+    stop_input(c("{.arg unit} must be the name of a unit, or {.code NULL}.", x = "It is {describe(unit)}."))
+  }
+  new_metric("great_circle", "great-circle", radius = as.double(radius), unit = unit)
 }
 
 #' @rdname metrics
@@ -142,10 +150,53 @@ check_metric <- function(metric, arg = rlang::caller_arg(metric), call = rlang::
   }
 }
 
+# The metric of points for which none was given: on the sphere if they are known to lie there, Euclid's otherwise. One
+# that was given is checked against what the points' reference system says.
+resolve_metric <- function(metric, points, arg, call = rlang::caller_env()) {
+  lonlat <- points$crs$lonlat
+  if (is.null(metric)) return(if (isTRUE(lonlat)) default_lonlat(points, arg, call) else metric_euclidean())
+  check_metric(metric, call = call)
+  if (is_lonlat(metric) && isFALSE(lonlat)) {
+    stop_input(c("{.arg {arg}} must have longitude and latitude for this metric.",
+                 x = "It is in {.val {points$crs$name}}.", i = "{.code sf::st_transform(x, 4326)} makes them."), call = call)
+  }
+  if (isTRUE(lonlat) && !is_lonlat(metric) && metric$kind != "function") {
+    cli::cli_warn(c("Longitude and latitude of {.arg {arg}} are taken as coordinates of a plane.",
+                    i = "{.fn metric_great_circle} takes them as places on the sphere."),
+                  class = "covertree_warning", call = call)
+  }
+  metric
+}
+
+default_lonlat <- function(points, arg, call) {
+  if (ncol(points$x) > 2) {
+    stop_input(c("{.arg {arg}} must come with a {.arg metric}: none is a default for longitude, latitude and height.",
+                 i = "{.fn sf::st_zm} leaves heights out."), call = call)
+  }
+  cli::cli_inform("Longitude and latitude: distances are great-circle arcs in metres.", class = "covertree_message",
+                  .frequency = "once", .frequency_id = "covertree_lonlat")
+  metric_great_circle(radius = 6371008.8, unit = "m")
+}
+
+# The unit of distances: that of the coordinates, where the metric keeps it. Columns in units that do not convert into each
+# other have no distance, unless something makes them comparable.
+distance_unit <- function(metric, unit, arg, call) {
+  if (metric$kind %in% c("great_circle", "function") || is_correlation(metric)) return(metric$unit)
+  if (is.null(unit) || !is.null(metric$scale) || metric$kind == "mahalanobis") return(NULL)
+  if (length(unique(unit)) > 1) {
+    named <- ifelse(nzchar(unit), unit, "none")
+    stop_input(c("{.arg {arg}} must have columns of one unit, or a metric with a {.arg scale}.",
+                 x = "The units are {named}."), call = call)
+  }
+  if (metric$kind != "angular") unit[1]
+}
+
 # The metric as the core takes it for points of so many columns: a scale per column, and a function that
 # has passed the probe.
-fit_metric <- function(metric, x, run = NULL, call = rlang::caller_env(), lifted = NULL) {
+fit_metric <- function(metric, x, run = NULL, call = rlang::caller_env(), lifted = NULL, layout = NULL) {
   check_metric(metric, call = call)
+  layout <- layout %||% matrix_layout(x)
+  if (!is.null(metric$inducing)) metric <- align_inducing(metric, layout, call)
   if (is_correlation(metric)) return(fit_correlation(metric, x, run, call))
   if (metric$kind == "great_circle" && ncol(x) != 2) {
     stop_input("Great-circle distances need two columns, not {ncol(x)}.", call = call)
@@ -163,24 +214,36 @@ fit_metric <- function(metric, x, run = NULL, call = rlang::caller_env(), lifted
       stop_input(c("The metric's {.arg scale} must have one element or one per column.",
                    x = "It has {length(metric$scale)}, the points have {ncol(x)} column{?s}."), call = call)
     }
-    metric$scale <- rep_len(metric$scale, ncol(x))
+    metric$scale <- fit_scale(metric$scale, x, ncol(x), "scale", call)
   }
   if (metric$kind == "function") probe_metric(metric, x, lifted, call)
   metric
 }
 
+# One divisor per column, in the order of the columns and with their names.
+fit_scale <- function(scale, x, count, arg, call, sphere = FALSE) {
+  named <- length(scale) > 1 && is_named(names(scale))
+  scale <- as.double(match_scale(scale, x, arg, call, sphere))
+  names <- if (named && is_named(colnames(x))) c(if (sphere) "sphere", colnames(x)[seq(1 + 2 * sphere, length.out = ncol(x) - 2 * sphere)])
+  stats::setNames(rep_len(scale, count), names)
+}
+
+is_unit <- function(x) is.null(x) || rlang::is_string(x)
+
 # What the kinds of metrics hold beside their kind and label, and how to tell that it is sound. The
 # core takes it at its word, so names count to the letter: `$` would take `powers` for `power`.
 metric_parts <- list(
-  euclidean = list(scale = function(x) is.null(x) || all_positive(x)),
-  manhattan = list(),
-  maximum = list(),
-  minkowski = list(power = function(x) is_within(x, 1, 1000)),
+  euclidean = list(unit = is_unit, scale = function(x) is.null(x) || all_positive(x)),
+  manhattan = list(unit = is_unit),
+  maximum = list(unit = is_unit),
+  minkowski = list(unit = is_unit, power = function(x) is_within(x, 1, 1000)),
   angular = list(),
-  great_circle = list(radius = function(x) is_within(x, 0) && x > 0),
   mahalanobis = list(map = function(x) is.double(x) && is.matrix(x) && nrow(x) == ncol(x) && all(is.finite(x))),
   sphere_time = list(scale = function(x) all_positive(x), radius = function(x) is_within(x, 0) && x > 0),
-  `function` = list(f = is.function, lift = function(x) is.null(x) || is.function(x)),
+  great_circle = list(unit = is_unit, radius = function(x) is_within(x, 0) && x > 0),
+  `function` = list(f = is.function, lift = function(x) is.null(x) || is.function(x),
+                    inducing = function(x) is.null(x) || is.double(x) && is.matrix(x),
+                    made_of = function(x) is.null(x) || is.list(x)),
   correlation = list(cov = function(x) is.null(covariance_fault(x))),
   residual = list(
     cov = function(x) is.null(covariance_fault(x)),
@@ -264,7 +327,8 @@ format.covertree_metric <- function(x, ...) {
     if (!is.null(x$inducing)) count_of(nrow(x$inducing), "inducing point"),
     if (!is.null(x$jitter_used) && x$jitter_used > 0) paste("jitter", signif(x$jitter_used, 2))
   )
-  paste0(x$label, " distance", if (length(detail)) paste0(" (", paste(detail, collapse = ", "), ")"))
+  paste0(x$label, " distance", if (!is.null(x$unit)) paste(" in", x$unit),
+         if (length(detail)) paste0(" (", paste(detail, collapse = ", "), ")"))
 }
 
 #' @export

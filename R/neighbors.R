@@ -11,7 +11,7 @@ new_neighbors <- function(answer, queries, index, exact = TRUE) {
 # What results remember of a search, for their methods: the metric, predecessors, rows (NULL: all rows in order), first (number of
 # the first query as a row; NULL: new points), and size and labels (row names) of the indexed points.
 result_origin <- function(queries, index) {
-  list(metric = index$metric, predecessors = queries$predecessors, rows = queries$rows,
+  list(metric = index$metric, unit = index$metric$unit, predecessors = queries$predecessors, rows = queries$rows,
        first = if (is.null(queries$points)) 1L, size = length(index), labels = rownames(index$x))
 }
 

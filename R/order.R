@@ -10,7 +10,7 @@
 #'   * `"random"`: at random;
 #'   * `"coordinate"`: by increasing sum of the coordinates;
 #'   * `"middleout"`: by increasing distance to the centre.
-#' @param metric What "far" and "near" mean, see [metrics]. With [metric_correlation()] and
+#' @param metric What "far" and "near" mean, see [metrics]; `NULL` as in [cover_tree()]. With [metric_correlation()] and
 #'   [metric_residual()] it is distance in the coordinates divided by the covariance's lengthscales.
 #'   `"coordinate"` and `"random"` take no notice of it.
 #' @param coordinate For `"coordinate"`: names or numbers of the columns to sum, as they are; `NULL`: all of them.
@@ -48,21 +48,21 @@
 #' points(locs[order[1:50], ], pch = 16)
 #' @export
 vecchia_order <- function(locs, method = c("maxmin", "hilbert", "random", "coordinate", "middleout"),
-                          metric = metric_euclidean(), coordinate = NULL, threads = NULL, progress = NULL) {
+                          metric = NULL, coordinate = NULL, threads = NULL, progress = NULL) {
   check_given(locs)
   method <- match_choice(method)
-  check_metric(metric)
+  if (!is.null(metric)) check_metric(metric)
   run <- run_settings(threads, progress)
-  points <- as_points(locs, metric)
-  check_some_rows(points, arg = "locs")
+  read <- read_points(locs)
+  check_some_rows(read$x, arg = "locs")
   if (!is.null(coordinate) && method != "coordinate") {
     stop_input("{.arg coordinate} must be given with {.code method = \"coordinate\"} only.")
   }
   if (method %in% c("random", "coordinate")) {
-    check_values(points, metric_maximum(), arg = "locs")
-    return(if (method == "random") sample.int(nrow(points)) else order_by_coordinate(points, coordinate))
+    check_values(read$x, metric_maximum(), arg = "locs")
+    return(if (method == "random") sample.int(nrow(read$x)) else order_by_coordinate(read$x, coordinate))
   }
-  space <- order_space(points, metric, method, run)
+  space <- order_space(read, resolve_metric(metric, read, "locs"), method, run)
   switch(method,
     maxmin = order_by_maxmin(space$x, space$metric, nrow(space$x), run),
     hilbert = .Call(C_ffi_order_hilbert, space$x, space$metric, run),
@@ -71,17 +71,20 @@ vecchia_order <- function(locs, method = c("maxmin", "hilbert", "random", "coord
 }
 
 # Points and a metric on their coordinates: for correlations, the coordinates that the covariance looks at.
-order_space <- function(points, metric, method, run, call = rlang::caller_env()) {
+order_space <- function(read, metric, method, run, call = rlang::caller_env()) {
   if (metric$kind == "function") {
     stop_input(c("{.code method = \"{method}\"} needs a metric on coordinates.",
                  x = "{.arg metric} is made by {.fn metric_function}."), call = call)
   }
+  placed <- place_points(read, metric, "locs", call)
+  points <- placed$x
   if (is_correlation(metric)) {
     metric$cov <- fit_covariance(metric$cov, points, call)
     check_values(points, metric, arg = "locs", call = call)
     return(list(x = .Call(C_ffi_embed, points, metric$cov), metric = metric_euclidean()))
   }
   metric <- fit_metric(metric, points, run, call)
+  distance_unit(metric, placed$layout$unit, "locs", call)
   check_values(points, metric, arg = "locs", call = call)
   list(x = points, metric = metric)
 }

@@ -73,7 +73,7 @@ metric_residual <- function(cov, inducing = NULL, V = NULL, p = NULL, jitter = N
     stop_input("{.fn metric_residual} needs either {.arg inducing} or both {.arg V} and {.arg p}.")
   }
   if (own) check_factor(V, p)
-  if (!own) inducing <- as_points(inducing, list(cov = cov), arg = "inducing")
+  if (!own) inducing <- pack_points(read_points(inducing, arg = "inducing"))
   if (!is.null(jitter)) check_number(jitter, min = 0, closed = TRUE)
   if (cov$kind == "function") {
     if (own || nugget) stop_input("A {.fn cov_function} takes {.arg inducing} and {.arg jitter} only.")
@@ -103,10 +103,12 @@ with_factor <- function(points, V, p) {
   check_given(points)
   check_given(V)
   check_given(p)
-  points <- as_points(points)
+  points <- read_points(points)
   check_factor(V, p)
-  check_factor_rows(V, nrow(points))
-  structure(points, V = V, p = as.double(p), class = c("covertree_points", class(points)))
+  check_factor_rows(V, nrow(points$x))
+  points$V <- V
+  points$p <- as.double(p)
+  pack_points(points)
 }
 
 check_factor <- function(V, p, call = rlang::caller_env()) {
@@ -148,15 +150,22 @@ check_diagonal <- function(V, p, variance, call = rlang::caller_env()) {
   }
 }
 
+# Inducing points in the columns and units of the points that they stand for.
+align_inducing <- function(metric, layout, call) {
+  given <- read_points(metric$inducing, arg = "inducing")
+  aligned <- align_points(given, layout, metric, "inducing", call)
+  if (metric$kind == "function" && !identical(bare_matrix(aligned$x), bare_matrix(given$x))) {
+    return(function_metric(metric$made_of$cov, pack_points(aligned), metric$made_of$jitter, call))
+  }
+  metric$inducing <- pack_points(aligned)
+  metric
+}
+
 # The metric as the core takes it for given points: lengthscales that fit, inducing points factored.
 fit_correlation <- function(metric, x, run, call = rlang::caller_env()) {
   metric$cov <- fit_covariance(metric$cov, x, call)
   if (is.null(metric$inducing)) return(metric)
-  u <- metric$inducing
-  if (ncol(u) != ncol(x)) {
-    stop_input(c("{.arg inducing} must have as many columns as the points.",
-                 x = "It has {ncol(u)}, they have {ncol(x)}."), call = call)
-  }
+  u <- bare_matrix(metric$inducing)
   check_some_rows(u, arg = "inducing", call = call)
   check_values(u, metric, arg = "inducing", call = call)
   metric$u <- .Call(C_ffi_embed, u, metric$cov)

@@ -50,7 +50,7 @@ warn_explained <- function(explained, n) {
 # What new query points bring along: embedded coordinates and their rows of the factor.
 query_residual <- function(index, points, run, call) {
   metric <- index$metric
-  V <- attr(points, "V")
+  V <- points$V
   if (metric$kind == "residual" && is.null(metric$L) && is.null(V)) {
     stop_input(c("New points need their own rows of {.arg V} and {.arg p} in this metric.",
                  i = "Attach them by {.fn with_factor}."), call = call)
@@ -61,6 +61,6 @@ query_residual <- function(index, points, run, call) {
   if (!is.null(V) && ncol(V) != index$residual$rank) {
     stop_input("{.arg V} of new points must have {index$residual$rank} column{?s}, not {ncol(V)}.", call = call)
   }
-  embedded <- .Call(C_ffi_embed, points, metric$cov)
-  factor_rows(metric, embedded, NULL, V, attr(points, "p"), run, call)$residual
+  embedded <- .Call(C_ffi_embed, points$x, metric$cov)
+  factor_rows(metric, embedded, NULL, V, points$p, run, call)$residual
 }

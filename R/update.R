@@ -19,7 +19,7 @@ update.cover_tree <- function(object, metric, ..., threads = NULL, progress = NU
   if (...length()) stop_input("{.arg ...} must be empty: {.fn update} of an index takes a metric, {.arg threads} and {.arg progress}.")
   check_index(object, rlang::current_env())
   run <- run_settings(threads, progress)
-  index <- new_index(object$x, metric, arg = "object", run = run)
+  index <- new_index(given_points(object), metric, arg = "object", run = run)
   index[c("tree", "order", "build")] <- object[c("tree", "order", "build")]
   index <- add_structure(index, run)
   index$annotated <- TRUE

@@ -1,4 +1,4 @@
-# The one coercion, as_points(), and checks that only assert.
+# Errors of bad input, and checks that only assert.
 
 # Raises a condition of class covertree_error_<kind>; message is cli text.
 stop_input <- function(message, ..., kind = "input", call = rlang::caller_env(), envir = parent.frame()) {
@@ -13,80 +13,12 @@ stop_status <- function(code, message) {
                class = c(paste0("covertree_error_", kind), "covertree_error"))
 }
 
-# A double matrix with a row per point, from whatever people keep points in: a matrix, a data frame,
-# a tibble, sf points, or a vector for points on a line. Row names stay where the input had any.
-as_points <- function(x, metric = NULL, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
-  if (inherits(x, c("sf", "sfc"))) {
-    points <- sf_points(x, arg, call)
-  } else if (is.data.frame(x)) {
-    points <- frame_points(x, arg, call)
-  } else if (is.numeric(x) && length(dim(x)) < 2) {
-    points <- matrix(x, ncol = 1, dimnames = if (!is.null(names(x))) list(names(x), NULL))
-  } else if (is.numeric(x) && length(dim(x)) == 2) {
-    points <- unclass(x)
-  } else {
-    stop_input(c("{.arg {arg}} must hold numbers: a matrix, a data frame, sf points or a vector.",
-                 x = "It is {.obj_type_friendly {x}}."), call = call)
-  }
-  if (ncol(points) == 0) stop_input("{.arg {arg}} must have at least one column.", call = call)
-  points <- pick_lonlat(points, metric, arg, call)
-  if (!is.double(points)) storage.mode(points) <- "double" # which copies in any case
-  points
-}
-
-frame_points <- function(x, arg, call) {
-  bad <- !vapply(x, is.numeric, NA)
-  if (any(bad)) {
-    stop_input(c("{.arg {arg}} must have numeric columns only.",
-                 x = "{cli::qty(sum(bad))}Column{?s} {.field {names(x)[bad]}} {?is/are} not numeric."),
-               call = call)
-  }
-  points <- matrix(as.double(unlist(x, use.names = FALSE)), nrow(x), ncol(x))
-  own_names <- if (is.character(attr(x, "row.names"))) row.names(x)
-  dimnames(points) <- list(own_names, names(x))
-  points
-}
-
-sf_points <- function(x, arg, call) {
-  rlang::check_installed("sf", "to read coordinates of sf points.", call = call)
-  if (!all(sf::st_geometry_type(x) == "POINT")) {
-    stop_input("{.arg {arg}} must have geometries of type POINT only.", call = call)
-  }
-  points <- sf::st_coordinates(x)
-  rownames(points) <- if (is.character(attr(x, "row.names"))) row.names(x)
-  points
-}
-
-lon_names <- c("lon", "long", "longitude", "lng", "x")
-lat_names <- c("lat", "latitude", "y")
-
-# For places on the sphere, named columns are taken by name, so that (lat, long) is not read as (lon, lat): the great circle
-# takes no others, a covariance takes them first.
-pick_lonlat <- function(points, metric, arg, call) {
-  circle <- identical(metric$kind, "great_circle")
-  if (!circle && !identical(metric$kind, "sphere_time") && !isTRUE(metric$cov$lonlat)) return(points)
-  name <- tolower(colnames(points))
-  lon <- which(name %in% lon_names)
-  lat <- which(name %in% lat_names)
-  if (length(lon) == 1 && length(lat) == 1) {
-    rest <- if (!circle) setdiff(seq_len(ncol(points)), c(lon, lat))
-    return(points[, c(lon, lat, rest), drop = FALSE])
-  }
-  if (circle && ncol(points) != 2) {
-    stop_input(c("{.arg {arg}} must have two columns, longitude and latitude in degrees.",
-                 x = "It has {ncol(points)}, and names do not say which they are.",
-                 i = "Names such as {.val lon} and {.val lat} are understood."), call = call)
-  }
-  points
-}
-
 check_some_rows <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
   if (nrow(x) == 0) stop_input("{.arg {arg}} must have at least one row.", call = call)
 }
 
 # Values that the metric cannot take: not finite, overflowing, off the globe, or a zero vector.
 check_values <- function(x, metric, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
-  lonlat <- metric$kind %in% c("great_circle", "sphere_time") || isTRUE(metric$cov$lonlat)
   place <- if (is_correlation(metric)) .Call(C_ffi_covariance_check, x, metric$cov) else .Call(C_ffi_check_points, x, metric)
   if (place[1] == 0) return(invisible())
   row <- place[1]
@@ -99,28 +31,13 @@ check_values <- function(x, metric, arg = rlang::caller_arg(x), call = rlang::ca
   label <- if (is.null(colnames(x))) "" else paste0(" (", colnames(x)[column], ")")
   rule <- if (!is.finite(value)) {
     "must hold finite numbers only"
-  } else if (lonlat && column <= 2) {
+  } else if (is_lonlat(metric) && column <= 2) {
     "must hold longitudes within -720..720 and latitudes within -90..90 degrees"
   } else {
     "must hold numbers whose distances do not overflow"
   }
   stop_input(c("{.arg {arg}} {rule}.",
                x = "Row {row}, column {column}{label} is {.val {value}}."), call = call)
-}
-
-check_columns <- function(query, tree, arg = rlang::caller_arg(query), call = rlang::caller_env()) {
-  want <- ncol(tree$x)
-  if (ncol(query) != want) {
-    stop_input(c("{.arg {arg}} must have as many columns as the indexed points.",
-                 x = "It has {ncol(query)}, they have {want}.",
-                 i = if (length(query) == 1) "For the number of neighbours, write {.code k = {query[1]}}."), call = call)
-  }
-  own <- colnames(tree$x)
-  named <- colnames(query)
-  if (!is.null(own) && !is.null(named) && !identical(own, named) && setequal(own, named)) {
-    stop_input(c("{.arg {arg}} must have its columns in the order of the indexed points.",
-                 x = "They are {.field {own}}, it has {.field {named}}."), call = call)
-  }
 }
 
 # An argument without a default that the user has left out.

@@ -7,7 +7,7 @@
 #'   [vecchia_order()]); whatever [cover_tree()] takes, or an index made by it.
 #' @param m Size of the conditioning sets, a whole number. Where fewer locations can be conditioned on, that many, with a
 #'   warning.
-#' @param metric What "near" means, see [metrics].
+#' @param metric What "near" means, see [metrics]; `NULL` as in [cover_tree()].
 #' @param locs_pred `NULL`, or locations of predictions, with the columns of `locs`.
 #' @param cond_on What predictions condition on: `"obs"`, observations only; `"all"`, observations
 #'   and earlier predictions.
@@ -33,7 +33,7 @@
 #' new <- cbind(long = c(175, 180), lat = c(-20, -25))
 #' vecchia_neighbors(locs, m = 5, metric = metric_great_circle(), locs_pred = new)
 #' @export
-vecchia_neighbors <- function(locs, m = 30, metric = metric_euclidean(), locs_pred = NULL,
+vecchia_neighbors <- function(locs, m = 30, metric = NULL, locs_pred = NULL,
                               cond_on = c("obs", "all"), oversample = Inf, recall_sample = 0, threads = NULL, progress = NULL) {
   check_given(locs)
   cond_on <- match_choice(cond_on)
@@ -42,7 +42,7 @@ vecchia_neighbors <- function(locs, m = 30, metric = metric_euclidean(), locs_pr
   check_count(recall_sample, min = 0)
   m <- as.integer(m)
   run <- run_settings(threads, progress)
-  index <- as_index(locs, if (!missing(metric) || !inherits(locs, "cover_tree")) metric, run, arg = "locs")
+  index <- as_index(locs, metric, run, arg = "locs")
   if (!is.null(locs_pred)) return(prediction_neighbors(index, locs_pred, m, cond_on, oversample, recall_sample, run))
   m <- bound_sets(m, length(index), length(index) - 1L)
   search_neighbors(index, resolve_queries(index, predecessors = TRUE), m, oversample, recall_sample, run)
@@ -61,23 +61,21 @@ bound_sets <- function(m, queries, candidates, call = rlang::caller_env()) {
 
 # Predictions are rows after the observations; with "all" they are indexed among them.
 prediction_neighbors <- function(index, locs_pred, m, cond_on, oversample, recall_sample, run, call = rlang::caller_env()) {
-  pred <- as_points(locs_pred, index$metric, arg = "locs_pred", call = call)
-  check_columns(pred, index, arg = "locs_pred", call = call)
-  check_values(pred, index$metric, arg = "locs_pred", call = call)
+  pred <- align_places(index, locs_pred, "locs_pred", call)
   n <- length(index)
-  m <- bound_sets(m, nrow(pred), if (cond_on == "obs") n else n + nrow(pred) - 1L, call)
+  m <- bound_sets(m, nrow(pred$x), if (cond_on == "obs") n else n + nrow(pred$x) - 1L, call)
   if (cond_on == "obs") {
     found <- search_neighbors(index, resolve_queries(index, query = pred, run = run), m, oversample, recall_sample, run)
   } else {
     both <- joint_index(index, pred, run, call)
-    queries <- resolve_queries(both, rows = n + seq_len(nrow(pred)), predecessors = TRUE)
-    queries$names <- rownames(pred)
+    queries <- resolve_queries(both, rows = n + seq_len(nrow(pred$x)), predecessors = TRUE)
+    queries$names <- rownames(pred$x)
     found <- search_neighbors(both, queries, m, oversample, recall_sample, run)
   }
   attr(found, "predecessors") <- TRUE
   attr(found, "rows") <- NULL
   attr(found, "first") <- n + 1L
-  attr(found, "size") <- n + nrow(pred)
+  attr(found, "size") <- n + nrow(pred$x)
   attr(found, "labels") <- NULL
   found
 }
@@ -88,8 +86,8 @@ joint_index <- function(index, pred, run, call) {
   if (metric$kind == "residual" && is.null(metric$L)) {
     query_residual(index, pred, run, call) # refuses predictions without a factor
     own <- index$residual
-    metric$V <- rbind(t(own$V[seq_len(own$rank), order(index$blocks), drop = FALSE]), attr(pred, "V"))
-    metric$p <- c(own$p[order(index$blocks)], attr(pred, "p"))
+    metric$V <- rbind(t(own$V[seq_len(own$rank), order(index$blocks), drop = FALSE]), pred$V)
+    metric$p <- c(own$p[order(index$blocks)], pred$p)
   }
-  light_index(rbind(unname(index$x), unname(unclass(pred))), metric, run, "locs_pred", call)
+  light_index(new_points(rbind(unname(index$x), unname(pred$x)), index$layout$unit), metric, run, "locs_pred", call)
 }

@@ -44,7 +44,6 @@ test_that("columns are never recycled", {
   expect_input_error(find_knn(x, c(1, 2), k = 1), "as many columns")
   expect_input_error(vecchia_neighbors(x, locs_pred = matrix(0, 2, 1), m = 1), "as many columns")
   expect_input_error(cover_tree(x, metric_euclidean(scale = c(1, 2, 3))), "scale")
-  expect_input_error(find_knn(cover_tree(quakes[, 1:2]), quakes[1:3, 2:1], k = 1), "order")
 })
 
 test_that("rows, limits, radius and flags are checked", {
