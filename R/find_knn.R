@@ -70,7 +70,10 @@ find_knn <- function(tree, query = NULL, rows = NULL, k = 10, predecessors = FAL
   check_oversample(oversample)
   check_count(recall_sample, min = 0)
   check_answers(asking_count(queries, index), k, "k")
-  if (!is.null(radius)) check_number(radius, min = 0, closed = TRUE)
+  if (!is.null(radius)) {
+    radius <- radius_in(radius, index$metric$unit)
+    check_number(radius, min = 0, closed = TRUE)
+  }
   check_flag(same_group)
   check_one_filter(groups, period, oversample)
   k <- as.integer(k)
