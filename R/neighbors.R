@@ -35,6 +35,17 @@ length.covertree_neighbors <- function(x) 2L
   x
 }
 
+# Numbers of the queries as rows of the points or, for new points, of the query.
+query_numbers <- function(x) {
+  (attr(x, "rows") %||% seq_len(nrow(x$index))) + (attr(x, "first") %||% 1L) - 1L
+}
+
+#' @exportS3Method utils::head
+head.covertree_neighbors <- function(x, n = 6L, ...) x[utils::head(seq_len(nrow(x$index)), n)]
+
+#' @exportS3Method utils::tail
+tail.covertree_neighbors <- function(x, n = 6L, ...) x[utils::tail(seq_len(nrow(x$index)), n)]
+
 #' @export
 format.covertree_neighbors <- function(x, ...) {
   paste0("<covertree_neighbors> ", count_of(nrow(x$index), "query", "queries"), " x ", ncol(x$index), ", ",
@@ -49,7 +60,7 @@ print.covertree_neighbors <- function(x, n = 6, ...) {
   columns <- seq_len(min(8, ncol(x$index)))
   for (part in c("index", "distance")) {
     shown <- x[[part]][rows, columns, drop = FALSE]
-    if (is.null(rownames(shown))) rownames(shown) <- rows
+    if (is.null(rownames(shown))) rownames(shown) <- query_numbers(x)[rows]
     colnames(shown) <- columns
     cat(part, if (max(columns, 0) < ncol(x$index)) paste0(" (first ", max(columns), " of ", ncol(x$index), ")"), "\n", sep = "")
     print(shown, digits = 4, ...)
@@ -186,4 +197,4 @@ add_stats <- function(a, b) {
 }
 
 
-count_of <- function(n, one, many = paste0(one, "s")) paste(format(n, big.mark = ",", trim = TRUE), if (n == 1) one else many)
+count_of <- function(n, one, many = paste0(one, "s")) paste(format(n, big.mark = ",", decimal.mark = ".", trim = TRUE), if (n == 1) one else many)

@@ -21,3 +21,20 @@ test_that("pictures are drawn", {
   expect_silent(plot(cover_tree(locs)))
   expect_silent(plot(cover_tree(locs$long)))
 })
+
+test_that("head and tail take queries, whose printed numbers stay true", {
+  nn <- find_knn(quakes[, 1:2], k = 3)
+  expect_identical(head(nn, 4)$index, nn$index[1:4, ])
+  expect_identical(tail(nn, 2)$index, nn$index[999:1000, ])
+  expect_identical(head(nn, -990)$distance, nn$distance[1:10, ])
+  expect_match(capture.output(print(tail(nn, 2)))[4], "^999 ")
+  expect_match(capture.output(print(find_knn(quakes[, 1:2], rows = c(70, 90), k = 3)))[4], "^70 ")
+})
+
+test_that("results print where the decimal mark is a comma and warnings are errors", {
+  withr::local_options(OutDec = ",", warn = 2)
+  x <- matrix(seq(0, 1, length.out = 4000), ncol = 2)
+  expect_output(print(find_knn(x, k = 2)), "2,000 queries")
+  expect_output(print(find_within(x, radius = 0.01)), "2,000 queries")
+  expect_output(print(summary(cover_tree(x))), "2,000 points")
+})
