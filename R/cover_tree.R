@@ -181,6 +181,11 @@ tree_check <- function(tree, threads = NULL, progress = NULL) {
 dim.cover_tree <- function(x) dim(x$x)
 
 #' @export
+rbind.cover_tree <- function(...) {
+  stop_input(c("An index cannot be bound to other points.", i = "Bind the points and index them by {.fn cover_tree}."))
+}
+
+#' @export
 length.cover_tree <- function(x) nrow(x$x)
 
 #' @export

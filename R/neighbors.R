@@ -109,18 +109,21 @@ print.summary.covertree_neighbors <- function(x, ...) {
 #' @export
 plot.covertree_neighbors <- function(x, points, row = nrow(x$index), query = NULL, columns = 1:2, ...) {
   check_rows(row, nrow(x$index))
-  if (is.null(query) && is.null(attr(x, "first"))) stop_input("{.arg query} must be given: the queries were not the searched points.")
+  if (length(row) != 1) stop_input(c("{.arg row} must be one query.", x = "It has {length(row)} elements."))
+  new <- !identical(attr(x, "first"), 1L)
+  if (is.null(query) && new) stop_input("{.arg query} must be given: the queries were not the searched points.")
   xy <- as_points(points)[, columns, drop = FALSE]
   from <- if (is.null(query)) xy else as_points(query)[, columns, drop = FALSE]
   own <- attr(x, "rows") %||% seq_len(nrow(from))
   at <- from[own[row], ]
+  if (new) xy <- rbind(xy, from) # predictions may have earlier ones for neighbours
   near <- x$index[row, ]
   near <- near[!is.na(near)]
-  earlier <- isTRUE(attr(x, "predecessors")) & seq_len(nrow(xy)) >= own[row]
+  later <- isTRUE(attr(x, "predecessors")) & seq_len(nrow(xy)) >= own[row] + (attr(x, "first") %||% 1L) - 1L
   dots <- list(...)
   labels <- colnames(xy) %||% paste("column", columns)
   defaults <- list(xlab = labels[1], ylab = labels[2], pch = 16, cex = 0.5,
-                   col = ifelse(earlier, "grey88", "grey60"))
+                   col = ifelse(later, "grey88", "grey60"))
   do.call(graphics::plot, c(list(unname(xy)), dots, defaults[setdiff(names(defaults), names(dots))]))
   graphics::segments(at[1], at[2], xy[near, 1], xy[near, 2], col = "#3b528b")
   graphics::points(xy[near, 1], xy[near, 2], pch = 16, col = "#3b528b")

@@ -38,3 +38,18 @@ test_that("results print where the decimal mark is a comma and warnings are erro
   expect_output(print(find_within(x, radius = 0.01)), "2,000 queries")
   expect_output(print(summary(cover_tree(x))), "2,000 points")
 })
+
+test_that("plots of predictions need their places, and one row at a time", {
+  x <- matrix(runif(40), ncol = 2)
+  nn <- vecchia_neighbors(x, m = 3, locs_pred = x[1:4, ] + 0.1, cond_on = "all")
+  grDevices::pdf(NULL)
+  on.exit(grDevices::dev.off())
+  expect_error(plot(nn, x), "query", class = "covertree_error")
+  expect_error(plot(nn, x, row = 1:2, query = x[1:4, ]), "one query", class = "covertree_error")
+  expect_identical(plot(nn, x, query = x[1:4, ] + 0.1), nn)
+})
+
+test_that("an index is not bound to points", {
+  x <- matrix(runif(40), ncol = 2)
+  expect_error(rbind(cover_tree(x), x), "cannot be bound", class = "covertree_error")
+})
