@@ -106,27 +106,58 @@ double *ffi_row_major(const ct_points *points, const int *order, const ct_run *r
 ct_residual ffi_residual_view(SEXP part, SEXP metric, const ct_covariance *covariance,
                               const int *order, const ct_run *run);
 
-/* The net that an index keeps, verified; NULL where it keeps none. */
+/* An index as R hands it over: list(x, metric, lifted, tree, blocks, residual, net, ...), some of
+ * them NULL. Opened once a call; what stands below part is made by the functions that follow, when
+ * it is asked for, and is that of an earlier call where the index is sealed. */
+typedef struct {
+  struct {
+    SEXP x, metric, lifted, tree, blocks, residual, net;
+  } part;
+  ct_points points;
+  ct_points coordinates; /* what blocks are made of: the points, or embedded ones */
+  ct_metric metric;      /* of coordinates */
+  ct_block_index space;
+  ct_covariance covariance;
+  ct_residual residual;
+  const ct_net *net;
+  ct_tree tree;
+  SEXP room;  /* R_NilValue: all goes with the call */
+  SEXP whole; /* the room's memory in use */
+} ffi_index;
+
+ffi_index *ffi_index_open(SEXP index, const ct_run *run);
+
+/* Raise CT_ERR_INDEX where the index does not hold what a search may follow. */
+const ct_block_index *ffi_index_space(ffi_index *index, ct_stats *stats, const ct_run *run);
+const ct_residual *ffi_index_residual(ffi_index *index, const ct_run *run);
+const ct_net *ffi_index_net(ffi_index *index, const ct_run *run); /* NULL: it keeps none */
+const ct_tree *ffi_index_tree(ffi_index *index, const ct_run *run);
+
+/* The residual process of new points that ask an index, whose own is known; NULL: there are none.
+ * queries: as ffi_find_knn() takes them. */
+const ct_residual *ffi_asked_residual(const ffi_index *index, SEXP queries, const ct_run *run);
+
+/* The net in an index's list, verified. */
 const ct_net *ffi_net_view(SEXP list, const ct_residual *index, const ct_run *run);
 
 /* Distances for the tree, of whatever metric the index has: coordinates, a correlation, or an R
  * closure on the calling thread. queries: NULL, or as ffi_find_knn() takes them. */
-ct_distances ffi_distances(SEXP index, SEXP queries, const ct_run *run);
+ct_distances ffi_distances(ffi_index *index, SEXP queries, const ct_run *run);
 
 /* A tree of R vectors as the core sees it: point is copied to rows counted from 0. */
 ct_tree ffi_tree(SEXP tree, const ct_run *run);
 
-/* The same, its shape verified: CT_ERR_INDEX is raised where a walk might leave the arrays. */
-ct_tree ffi_sound_tree(SEXP tree, const ct_run *run);
-
-/* The index's k-d order counted from 0, verified to be a permutation. */
-int *ffi_block_rows(SEXP index, const ct_run *run);
-
-/* NULL, or a copy of rows counted from 1 as rows counted from 0. */
+/* NULL, or a copy of rows counted from 1 as rows counted from 0; and back, in place. */
 int *ffi_rows(SEXP rows, const ct_run *run);
+void ffi_count_from_one(int *rows, int n);
 
 /* The name of the index's element that holds its checksum, which is of all other elements. */
 #define FFI_CHECKSUM "checksum"
+
+/* Where things can be kept for an index as long as its seal lives: list(raw, pairlist of raw), NULL
+ * at first. R_NilValue: the index has no seal, or is not what was sealed. */
+enum { FFI_ROOM_VIEW, FFI_ROOM_BLOCKS, FFI_ROOM_PARTS };
+SEXP ffi_seal_room(SEXP index);
 
 void ffi_threads_init(void);
 void ffi_seal_init(DllInfo *dll);

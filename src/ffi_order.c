@@ -44,3 +44,22 @@ SEXP ffi_centre_distance(SEXP x, SEXP metric, SEXP run) {
   UNPROTECT(2);
   return distance;
 }
+
+/* list(order, stats): the k-d order, rows counted from 1. */
+SEXP ffi_block_order(SEXP x, SEXP metric, SEXP run) {
+  ffi_run state;
+  ffi_run_start(&state, run, "Building");
+  ct_points points = ffi_points(x);
+  ct_metric core = ffi_metric(metric);
+  ct_stats stats = {0};
+  SEXP order = PROTECT(Rf_allocVector(INTSXP, points.n));
+  ffi_raise(ct_kd_order(&points, &core, INTEGER(order), &stats, &state.run));
+  ffi_run_finish(&state);
+  ffi_count_from_one(INTEGER(order), points.n);
+  const char *names[] = {"order", "stats", ""};
+  SEXP answer = PROTECT(Rf_mkNamed(VECSXP, names));
+  SET_VECTOR_ELT(answer, 0, order);
+  SET_VECTOR_ELT(answer, 1, ffi_stats(&stats, &state.run));
+  UNPROTECT(3);
+  return answer;
+}

@@ -20,8 +20,8 @@
 
 static R_altrep_class_t seal_class;
 
-/* data1 = list(vectors, names, values), data2 = the plain vector. */
-enum { VECTORS, NAMES, VALUES, PARTS };
+/* data1 = list(vectors, names, values, room), data2 = the plain vector. */
+enum { VECTORS, NAMES, VALUES, ROOM, PARTS };
 
 static R_xlen_t seal_length(SEXP seal) {
   return XLENGTH(R_altrep_data2(seal));
@@ -111,6 +111,7 @@ SEXP ffi_seal(SEXP index, SEXP threads) {
   SET_VECTOR_ELT(parts, VECTORS, all.held);
   SET_VECTOR_ELT(parts, NAMES, Rf_duplicate(Rf_getAttrib(index, R_NamesSymbol)));
   SET_VECTOR_ELT(parts, VALUES, Rf_duplicate(plain));
+  SET_VECTOR_ELT(parts, ROOM, Rf_allocVector(VECSXP, FFI_ROOM_PARTS));
   all.at = 0;
   visit_index(index, hold, &all);
   SEXP seal = R_new_altrep(seal_class, parts, plain);
@@ -136,13 +137,17 @@ static int has_its_values(SEXP seal) {
   return XLENGTH(now) == XLENGTH(then) && memcmp(INTEGER_RO(now), INTEGER_RO(then), bytes) == 0;
 }
 
-/* Whether an index has a seal and is, to the address, what it was when it was sealed. */
-SEXP ffi_seal_holds(SEXP index) {
+SEXP ffi_seal_room(SEXP index) {
   SEXP seal = ffi_list_get(index, FFI_CHECKSUM);
-  if (!ALTREP(seal) || !R_altrep_inherits(seal, seal_class)) return Rf_ScalarLogical(0);
+  if (!ALTREP(seal) || !R_altrep_inherits(seal, seal_class)) return R_NilValue;
   SEXP parts = R_altrep_data1(seal);
   place all = {VECTOR_ELT(parts, VECTORS), 0};
   int same = has_its_values(seal) && has_its_names(index, VECTOR_ELT(parts, NAMES)) &&
              visit_index(index, is_held, &all) && all.at == XLENGTH(all.held);
-  return Rf_ScalarLogical(same);
+  return same ? VECTOR_ELT(parts, ROOM) : R_NilValue;
+}
+
+/* Whether an index has a seal and is, to the address, what it was when it was sealed. */
+SEXP ffi_seal_holds(SEXP index) {
+  return Rf_ScalarLogical(ffi_seal_room(index) != R_NilValue);
 }

@@ -13,19 +13,17 @@ typedef enum {
   BY_SCREENED
 } engine;
 
-/* What R hands over: index = list(x, metric, blocks, tree, residual), queries = list(points, rows,
- * limit, self, radius, residual), as the core sees it. Only what the engine needs is filled in. */
+/* Who asks whom. queries = list(points, rows, limit, self, radius, residual) of R. Only what the engine
+ * needs is filled in. */
 typedef struct {
   engine by;
-  ct_points points, query_points;
-  ct_metric metric;
+  ffi_index *index;
+  ct_points query_points;
   ct_queries queries;
-  int *order;
-  ct_tree tree;
+  const ct_block_index *space;
+  const ct_tree *tree;
   ct_distances distances;
-  ct_covariance covariance;
-  ct_residual residual, query_residual;
-  const ct_net *net;
+  const ct_residual *residual;
   ct_residual_queries residual_queries;
 } search;
 
@@ -42,7 +40,7 @@ static void view_queries(search *s, SEXP queries, const ct_run *run) {
   SEXP rows = ffi_list_get(queries, "rows");
   SEXP limit = ffi_list_get(queries, "limit");
   SEXP radius = ffi_list_get(queries, "radius");
-  int count = s->points.n;
+  int count = s->index->points.n;
   if (points != R_NilValue) {
     s->query_points = ffi_points(points);
     count = s->query_points.n;
@@ -57,41 +55,35 @@ static void view_queries(search *s, SEXP queries, const ct_run *run) {
                             .radius = radius == R_NilValue ? NULL : REAL(radius)};
 }
 
-/* The residual process of index and queries, and both embedded for searches by coordinates. */
-static void view_residual(search *s, SEXP index, SEXP queries, const ct_run *run) {
-  SEXP own = ffi_list_get(index, "residual"), asked = ffi_list_get(queries, "residual");
-  SEXP metric = ffi_list_get(index, "metric");
-  s->covariance = ffi_covariance_view(ffi_list_get(metric, "cov"));
-  s->residual = ffi_residual_view(own, metric, &s->covariance, s->order, run);
-  s->net =
-      s->by == BY_CORRELATION ? ffi_net_view(ffi_list_get(index, "net"), &s->residual, run) : NULL;
-  s->metric = (ct_metric){.kind = CT_EUCLIDEAN};
-  s->points = ffi_points(ffi_list_get(own, "embedded"));
-  if (s->queries.points) {
-    s->query_residual = ffi_residual_view(asked, metric, &s->covariance, NULL, run);
-    s->query_points = ffi_points(ffi_list_get(asked, "embedded"));
-  }
-  s->residual_queries =
-      (ct_residual_queries){.points = s->queries.points ? &s->query_residual : NULL,
-                            .rows = s->queries.rows,
-                            .count = s->queries.count,
-                            .limit = s->queries.limit,
-                            .self = s->queries.self,
-                            .radius = s->queries.radius};
+/* The residual process of index and queries. */
+static void view_residual(search *s, SEXP queries, const ct_run *run) {
+  s->residual = ffi_index_residual(s->index, run);
+  s->residual_queries = (ct_residual_queries){.points = ffi_asked_residual(s->index, queries, run),
+                                              .rows = s->queries.rows,
+                                              .count = s->queries.count,
+                                              .limit = s->queries.limit,
+                                              .self = s->queries.self,
+                                              .radius = s->queries.radius};
 }
 
-static void view(search *s, SEXP index, SEXP queries, engine by, const ct_run *run) {
-  s->by = by;
-  s->points = ffi_points(ffi_list_get(index, "x"));
+/* Index and queries in the space where blocks are: that of the embedded points for correlations. */
+static void view_space(search *s, SEXP queries, ct_stats *stats, const ct_run *run) {
+  s->space = ffi_index_space(s->index, stats, run);
+  if (s->queries.points && s->index->part.residual != R_NilValue)
+    s->query_points = ffi_points(ffi_list_get(ffi_list_get(queries, "residual"), "embedded"));
+}
+
+static void view(search *s, SEXP index, SEXP queries, engine by, ct_stats *stats,
+                 const ct_run *run) {
+  *s = (search){.by = by, .index = ffi_index_open(index, run)};
   view_queries(s, queries, run);
   if (by == BY_TREE) {
-    s->tree = ffi_sound_tree(ffi_list_get(index, "tree"), run);
-    s->distances = ffi_distances(index, queries, run);
+    s->tree = ffi_index_tree(s->index, run);
+    s->distances = ffi_distances(s->index, queries, run);
     return;
   }
-  s->order = ffi_block_rows(index, run);
-  if (by == BY_BLOCKS) s->metric = ffi_metric(ffi_list_get(index, "metric"));
-  else view_residual(s, index, queries, run);
+  if (by != BY_BLOCKS) view_residual(s, queries, run);
+  if (by == BY_BLOCKS || by == BY_SCALED) view_space(s, queries, stats, run);
 }
 
 /* Rows from 0 with -1 for none become rows from 1 with NA. Missing distances are NA_real_, which is
@@ -130,41 +122,36 @@ static void finish_matrices(SEXP answer, const ct_stats *stats, const ct_run *ru
   SET_VECTOR_ELT(answer, 2, ffi_stats(stats, run));
 }
 
-static ct_block_index space_of(const search *s) {
-  return (ct_block_index){&s->points, &s->metric, s->order, NULL};
-}
-
-static ct_correlation correlation_of(const search *s, const ct_block_index *space) {
+static ct_correlation correlation_of(const search *s) {
   return (ct_correlation){
-      .index = &s->residual, .space = space, .near = &s->queries, .asking = &s->residual_queries};
+      .index = s->residual, .space = s->space, .near = &s->queries, .asking = &s->residual_queries};
 }
 
 static ct_status knn(const search *s, int k, int *id, double *dist, ct_stats *stats,
                      const ct_run *run) {
-  ct_block_index space = space_of(s);
-  if (s->by == BY_BLOCKS) return ct_block_knn(&space, &s->queries, k, id, dist, stats, run);
+  if (s->by == BY_BLOCKS) return ct_block_knn(s->space, &s->queries, k, id, dist, stats, run);
   if (s->by == BY_TREE)
-    return ct_tree_knn(&s->tree, &s->distances, &s->queries, k, id, dist, stats, run);
+    return ct_tree_knn(s->tree, &s->distances, &s->queries, k, id, dist, stats, run);
   if (s->by == BY_SCALED) {
-    ct_correlation plain = correlation_of(s, &space);
+    ct_correlation plain = correlation_of(s);
     return ct_correlation_knn(&plain, k, id, dist, stats, run);
   }
   ct_residual_plan plan;
   int used = 0;
   ct_residual_plan_default(&plan);
   plan.method = s->by == BY_SCAN ? 1 : s->by == BY_FRAMES ? 2 : s->by == BY_SCREENED ? 3 : 0;
-  plan.kept = s->net;
-  return ct_residual_knn(&s->residual, &s->residual_queries, k, &plan, &used, id, dist, stats, run);
+  if (s->by == BY_CORRELATION) plan.kept = ffi_index_net(s->index, run);
+  return ct_residual_knn(s->residual, &s->residual_queries, k, &plan, &used, id, dist, stats, run);
 }
 
 SEXP ffi_find_knn(SEXP index, SEXP queries, SEXP k_, SEXP engine, SEXP run) {
   ffi_run state;
   ffi_run_start(&state, run, "Searching");
   search s;
-  view(&s, index, queries, engine_of(engine), &state.run);
+  ct_stats stats = {0};
+  view(&s, index, queries, engine_of(engine), &stats, &state.run);
   int k = Rf_asInteger(k_);
   SEXP answer = PROTECT(new_matrices(s.queries.count, k, &state.run));
-  ct_stats stats = {0};
   ffi_raise(
       knn(&s, k, INTEGER(VECTOR_ELT(answer, 0)), REAL(VECTOR_ELT(answer, 1)), &stats, &state.run));
   ffi_run_finish(&state);
@@ -178,14 +165,14 @@ SEXP ffi_find_local(SEXP index, SEXP queries, SEXP k_, SEXP width_, SEXP run) {
   ffi_run state;
   ffi_run_start(&state, run, "Searching");
   search s;
-  view(&s, index, queries, BY_CORRELATION, &state.run);
-  int k = Rf_asInteger(k_), width = Rf_asInteger(width_);
   ct_stats stats = {0};
+  view(&s, index, queries, BY_CORRELATION, &stats, &state.run);
+  view_space(&s, queries, &stats, &state.run);
+  int k = Rf_asInteger(k_), width = Rf_asInteger(width_);
   SEXP answer = PROTECT(new_matrices(s.queries.count, k, &state.run));
-  ffi_raise(ct_residual_local(&s.residual, &s.residual_queries,
-                              &(ct_block_index){&s.points, &s.metric, s.order, NULL}, &s.queries,
-                              width, k, 0, INTEGER(VECTOR_ELT(answer, 0)),
-                              REAL(VECTOR_ELT(answer, 1)), &stats, &state.run));
+  ffi_raise(ct_residual_local(s.residual, &s.residual_queries, s.space, &s.queries, width, k, 0,
+                              INTEGER(VECTOR_ELT(answer, 0)), REAL(VECTOR_ELT(answer, 1)), &stats,
+                              &state.run));
   ffi_run_finish(&state);
   finish_matrices(answer, &stats, &state.run);
   UNPROTECT(2);
@@ -194,32 +181,30 @@ SEXP ffi_find_local(SEXP index, SEXP queries, SEXP k_, SEXP width_, SEXP run) {
 
 static ct_status count_within(const search *s, double radius, int *count, ct_stats *stats,
                               const ct_run *run) {
-  ct_block_index space = space_of(s);
   if (s->by == BY_BLOCKS)
-    return ct_block_within_count(&space, &s->queries, radius, count, stats, run);
+    return ct_block_within_count(s->space, &s->queries, radius, count, stats, run);
   if (s->by == BY_TREE)
-    return ct_tree_within_count(&s->tree, &s->distances, &s->queries, radius, count, stats, run);
+    return ct_tree_within_count(s->tree, &s->distances, &s->queries, radius, count, stats, run);
   if (s->by == BY_SCALED) {
-    ct_correlation plain = correlation_of(s, &space);
+    ct_correlation plain = correlation_of(s);
     return ct_correlation_within_count(&plain, radius, count, stats, run);
   }
-  return ct_residual_within_count(&s->residual, &s->residual_queries, radius, count, stats, run);
+  return ct_residual_within_count(s->residual, &s->residual_queries, radius, count, stats, run);
 }
 
 /* count: where fewer than counted are within, how many are. */
 static ct_status fill_within(const search *s, double radius, const size_t *offset, int *count,
                              int *id, double *dist, ct_stats *stats, const ct_run *run) {
-  ct_block_index space = space_of(s);
   if (s->by == BY_SCALED) {
-    ct_correlation plain = correlation_of(s, &space);
+    ct_correlation plain = correlation_of(s);
     return ct_correlation_within(&plain, radius, offset, count, id, dist, stats, run);
   }
   if (s->by == BY_BLOCKS)
-    return ct_block_within(&space, &s->queries, radius, offset, id, dist, stats, run);
+    return ct_block_within(s->space, &s->queries, radius, offset, id, dist, stats, run);
   if (s->by == BY_TREE)
-    return ct_tree_within(&s->tree, &s->distances, &s->queries, radius, offset, id, dist, stats,
+    return ct_tree_within(s->tree, &s->distances, &s->queries, radius, offset, id, dist, stats,
                           run);
-  return ct_residual_within(&s->residual, &s->residual_queries, radius, offset, id, dist, stats,
+  return ct_residual_within(s->residual, &s->residual_queries, radius, offset, id, dist, stats,
                             run);
 }
 
@@ -317,8 +302,8 @@ SEXP ffi_find_within(SEXP index, SEXP queries, SEXP radius, SEXP engine, SEXP mo
   ffi_run state;
   ffi_run_start(&state, run, "Searching");
   search s;
-  view(&s, index, queries, engine_of(engine), &state.run);
   ct_stats stats = {0};
+  view(&s, index, queries, engine_of(engine), &stats, &state.run);
   ragged found;
   find_ragged(&s, Rf_asReal(radius), Rf_asReal(most), &found, &stats, &state.run);
   ffi_run_finish(&state);
@@ -340,8 +325,8 @@ SEXP ffi_count_within(SEXP index, SEXP queries, SEXP radius, SEXP engine, SEXP r
   ffi_run state;
   ffi_run_start(&state, run, "Counting");
   search s;
-  view(&s, index, queries, engine_of(engine), &state.run);
   ct_stats stats = {0};
+  view(&s, index, queries, engine_of(engine), &stats, &state.run);
   const char *names[] = {"count", "stats", ""};
   SEXP answer = PROTECT(Rf_mkNamed(VECSXP, names));
   SET_VECTOR_ELT(answer, 0, Rf_allocVector(INTSXP, s.queries.count));

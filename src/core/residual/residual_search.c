@@ -125,10 +125,11 @@ static ct_status search_by_net(search *s, int *used, ct_stats *stats, const ct_r
 
 /* The same from a net that was kept: only new points have products to pay for. */
 static ct_status search_by_kept(search *s, int *used, ct_stats *stats, const ct_run *run) {
-  ct_net net = *s->plan->kept;
+  ct_net net = *s->plan->kept; /* made by a call that may have had other kernels */
   ct_members fresh, *asking = &net.members;
   ct_table_work *work;
   double since = run->now();
+  ct_pairs_init(&net.pairs, s->index, run->simd);
   if (s->queries->points) {
     CT_TRY(place_new_points(s, &net, &fresh, 0, stats, run));
     if (!net.sound) return CT_OK;
