@@ -179,3 +179,48 @@ test_that("a sum does not depend on threads, encoding or where a function was wr
   expect_false(identical(sum_of(list(1, NULL)), sum_of(list(1))))
   expect_identical(sum_of(structure(1, a = 1, b = 2)), sum_of(structure(1, b = 2, a = 1)))
 })
+
+test_that("what is kept for an index gives the answers of a fresh one, call after call", {
+  set.seed(74)
+  calls <- list(
+    function(tree, q) find_knn(tree, k = 4, threads = 2),
+    function(tree, q) find_knn(tree, k = 4, rows = c(9, 3, 140)),
+    function(tree, q) find_knn(tree, query = q, k = 3),
+    function(tree, q) find_knn(tree, k = 3, predecessors = TRUE),
+    function(tree, q) find_knn(tree, query = q, k = 3, max_index = c(20, 90)),
+    function(tree, q) find_knn(tree, query = q, k = 3, oversample = 5),
+    function(tree, q) find_within(tree, radius = 0.05, threads = 2),
+    function(tree, q) vecchia_neighbors(tree, m = 5)
+  )
+  trees <- indexes_of_all_kinds()
+  x <- matrix(runif(12000), ncol = 2)
+  trees$large <- cover_tree(x)
+  for (tree in trees) {
+    query <- tree$x[1:2, , drop = FALSE] + 0.001
+    if (!is.null(tree$residual$V) && is.null(tree$metric$L)) query <- with_factor(query, matrix(0.01, 2, 3), rep(1 - 3e-4, 2))
+    fresh <- unserialize(serialize(tree, NULL))
+    for (i in c(seq_along(calls), sample(length(calls)))) {
+      kept <- calls[[i]](tree, query)
+      expect_true(holds(tree))
+      expect_identical(unclass(kept)[c("index", "distance")], unclass(calls[[i]](fresh, query))[c("index", "distance")])
+    }
+  }
+  first <- attr(find_knn(trees$large, query = cbind(0.5, 0.5), k = 3), "stats")$seconds
+  expect_lt(first[["blocks"]], 1e-3)
+})
+
+test_that("what is kept goes with the index", {
+  skip_on_cran()
+  used <- function() sum(gc()[, 2])
+  before <- used()
+  tree <- cover_tree(matrix(runif(4e5), ncol = 2))
+  built <- used()
+  find_knn(tree, query = cbind(0.5, 0.5), k = 3)
+  kept <- used()
+  expect_gt(kept - built, 4)
+  copy <- tree
+  copy$x[1] <- 0.5
+  expect_error(find_knn(copy, k = 1), class = "covertree_error_index")
+  rm(copy, tree)
+  expect_lt(used() - before, 1)
+})

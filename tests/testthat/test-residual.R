@@ -373,3 +373,23 @@ test_that("an index takes 64 bytes a point beyond coordinates, the factor, and t
     expect_lte(as.numeric(object.size(net)), most)
   }
 })
+
+test_that("few new points are answered by a kept net as by the scan of all pairs", {
+  set.seed(75)
+  run <- list(threads = 1L, progress = FALSE)
+  for (d in 2:3) {
+    x <- matrix(runif(3000 * d), ncol = d)
+    metric <- metric_residual(cov_matern(1.5, lengthscale = 0.2), x[1:40, ] + 0.001)
+    tree <- covertree:::seal_index(covertree:::add_net(cover_tree(x, metric, net_bytes = 0), 1e8, run, forced = TRUE), run)
+    expect_false(is.null(tree$net))
+    for (count in c(1, 2, 5, 6, 7, 40)) {
+      new <- matrix(runif(count * d), ncol = d)
+      queries <- covertree:::resolve_queries(tree, query = new, run = run)
+      scanned <- covertree:::search_knn(tree, queries, 8L, run, engine = "scan")
+      found <- find_knn(tree, new, k = 8)
+      expect_identical(found$index, scanned$index)
+      expect_identical(found$distance, scanned$distance)
+      expect_lt(attr(found, "stats")$evaluations, count * 300)
+    }
+  }
+})

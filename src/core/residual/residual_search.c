@@ -123,20 +123,31 @@ static ct_status search_by_net(search *s, int *used, ct_stats *stats, const ct_r
   return CT_OK;
 }
 
+/* The table of new points beside a net that is whole. */
+static ct_status table_of_new(ct_net *net, ct_members *fresh, ct_stats *stats, const ct_run *run) {
+  ct_table_work *work;
+  int fits;
+  if (fresh->count <= CT_FEW_MEMBERS && !net->coarse.count) {
+    CT_TRY(ct_table_open(net, fresh, INFINITY, &fits, 0, run));
+    return ct_table_fill_few(net, fresh, 0, stats, run);
+  }
+  CT_TRY(ct_table_new(&work, net, run));
+  CT_TRY(lay_out_new(net, fresh, work, 0, stats, run));
+  if (!net->sound) return CT_OK;
+  return ct_table_fill(work, fresh, 0, fresh->count, NULL, 0, 0, 0.4, stats, run);
+}
+
 /* The same from a net that was kept: only new points have products to pay for. */
 static ct_status search_by_kept(search *s, int *used, ct_stats *stats, const ct_run *run) {
   ct_net net = *s->plan->kept; /* made by a call that may have had other kernels */
   ct_members fresh, *asking = &net.members;
-  ct_table_work *work;
   double since = run->now();
   ct_pairs_init(&net.pairs, s->index, run->simd);
   if (s->queries->points) {
     CT_TRY(place_new_points(s, &net, &fresh, 0, stats, run));
     if (!net.sound) return CT_OK;
-    CT_TRY(ct_table_new(&work, &net, run));
-    CT_TRY(lay_out_new(&net, &fresh, work, 0, stats, run));
+    CT_TRY(table_of_new(&net, &fresh, stats, run));
     if (!net.sound) return CT_OK;
-    CT_TRY(ct_table_fill(work, &fresh, 0, fresh.count, NULL, 0, 0, 0.4, stats, run));
     asking = &fresh;
   }
   stats->seconds[CT_PHASE_TABLE] += lap(&since, run);

@@ -173,6 +173,12 @@ ct_status ct_table_fill(ct_table_work *work, ct_members *members, int first, int
                         const int *ball, int balls, double done, double share, ct_stats *stats,
                         const ct_run *run);
 
+/* All of the table of at most CT_FEW_MEMBERS members against all centres, in other time and the
+ * same bounds: fewer than that cost less so. */
+#define CT_FEW_MEMBERS 6
+ct_status ct_table_fill_few(const ct_net *net, ct_members *members, double done, ct_stats *stats,
+                            const ct_run *run);
+
 /* Gives every ball the rows of all centres. */
 ct_status ct_table_open_all(ct_members *members, int balls, const ct_run *run);
 
