@@ -1,7 +1,8 @@
 #' Renew an index for another metric
 #'
-#' Keeps the topology of a tree and gives it another metric's annotation: what an optimiser needs when the parameters of a
-#' covariance change. Cheaper than a new index; neighbours are those of a new index.
+#' Keeps the topology of a tree and gives it another metric's annotation when the parameters of a covariance change. It
+#' takes fewer distances than a new index, but about as long where the factor and the net of [metric_residual()], which
+#' are made anew, are most of the work: a new [cover_tree()] does as well. Neighbours are those of a new index.
 #'
 #' @param object An index from [cover_tree()].
 #' @param metric The new metric.
