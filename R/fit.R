@@ -104,18 +104,6 @@ fit_control <- function(control, call = rlang::caller_env()) {
   control
 }
 
-# The choice a user made of the choices a function offers.
-match_choice <- function(value, call = rlang::caller_env()) {
-  arg <- rlang::caller_arg(value)
-  choices <- eval(formals(sys.function(sys.parent()))[[arg]], parent.frame())
-  if (identical(value, choices)) return(choices[1])
-  if (!rlang::is_string(value, choices)) {
-    stop_input(c("{.arg {arg}} must be one of {.val {choices}}.", x = "It is {describe(value)}."),
-               call = call)
-  }
-  value
-}
-
 # ---- rounds: sets chosen, likelihood maximised, until scales no longer move the sets ----
 
 fit_rounds <- function(model, parameters, settings) {
@@ -189,6 +177,7 @@ fit_inducing <- function(points, cov, settings, call = rlang::caller_env(3)) {
 fit_sets <- function(points, cov, inducing, settings) {
   metric <- if (is.null(inducing)) metric_correlation(cov) else metric_residual(cov, inducing)
   vecchia_neighbors(points, m = min(settings$m, nrow(points) - 1), metric = metric,
+                    select = settings$select, candidates = settings$candidates,
                     threads = settings$threads, progress = settings$progress)
 }
 

@@ -50,7 +50,8 @@ tail.covertree_neighbors <- function(x, n = 6L, ...) x[utils::tail(seq_len(nrow(
 format.covertree_neighbors <- function(x, ...) {
   paste0("<covertree_neighbors> ", count_of(nrow(x$index), "query", "queries"), " x ", ncol(x$index), ", ",
          format(attr(x, "metric")), if (isTRUE(attr(x, "predecessors"))) ", earlier rows only",
-         if (isTRUE(attr(x, "exact"))) ", exact" else ", local")
+         if (isTRUE(attr(x, "selected"))) ", conditional selection"
+         else if (isTRUE(attr(x, "exact"))) ", exact" else ", local")
 }
 
 #' @export

@@ -43,6 +43,9 @@ SEXP ffi_find_local(SEXP index, SEXP queries, SEXP k, SEXP width, SEXP run);
 SEXP ffi_count_within(SEXP index, SEXP queries, SEXP radius, SEXP engine, SEXP run);
 SEXP ffi_find_within(SEXP index, SEXP queries, SEXP radius, SEXP engine, SEXP most, SEXP flat,
                      SEXP run);
+SEXP ffi_select_sets(SEXP index, SEXP queries, SEXP candidates, SEXP m, SEXP nugget, SEXP run);
+SEXP ffi_select_dense(SEXP covariance, SEXP m, SEXP scale, SEXP run);
+SEXP ffi_set_distances(SEXP index, SEXP queries, SEXP sets, SEXP run);
 SEXP ffi_sets_check(SEXP index, SEXP first, SEXP run);
 SEXP ffi_process_sums(SEXP process, SEXP gradient, SEXP run);
 SEXP ffi_process_factor(SEXP process, SEXP run);

@@ -1,8 +1,8 @@
 #include "run/run.h"
 
 const char *ct_phase_name(ct_phase phase) {
-  static const char *const names[CT_PHASES] = {"order", "tree",   "factor", "net",
-                                               "table", "blocks", "seed",   "search"};
+  static const char *const names[CT_PHASES] = {"order",  "tree", "factor", "net",   "table",
+                                               "blocks", "seed", "search", "select"};
   return names[phase];
 }
 

@@ -27,6 +27,7 @@ typedef enum {
   CT_PHASE_BLOCKS, /* padded coordinates and boxes */
   CT_PHASE_SEED,   /* first bounds of the residual search */
   CT_PHASE_SEARCH,
+  CT_PHASE_SELECT, /* conditional selection */
   CT_PHASES
 } ct_phase;
 
