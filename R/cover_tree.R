@@ -45,8 +45,8 @@
 #'
 #' An index must not be edited: its checksum covers every part of it, and a changed one is refused. As long as a
 #' session keeps the index that `cover_tree()`, [update()] or [tree_check()] returned, calls know it as untouched
-#' at once. An index that comes back from a file is verified whole in each call; `tree <- tree_check(tree)`
-#' verifies it once.
+#' at once, and keep what they prepare for searches, such as a second set of coordinates, until the index goes.
+#' An index that comes back from a file is verified whole in each call; `tree <- tree_check(tree)` verifies it once.
 #'
 #' @return A list of class `cover_tree` with elements
 #'   \describe{

@@ -99,7 +99,7 @@ SEXP ffi_net(SEXP list, SEXP bytes, SEXP forced, SEXP run) {
   state.run.arena = (ct_arena){new_block, &blocks};
   ct_residual_plan_default(&plan);
   plan.net_bytes = Rf_asReal(bytes);
-  if (Rf_asLogical(forced) == TRUE) plan.method = 2;
+  if (Rf_asLogical(forced) == TRUE) plan.method = CT_METHOD_FRAMES;
   ffi_raise(ct_residual_net(residual, &plan, &net, &built, &stats, &state.run));
   ffi_run_finish(&state);
   const char *names[] = {"net", "stats", ""};

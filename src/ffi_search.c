@@ -127,6 +127,15 @@ static ct_correlation correlation_of(const search *s) {
       .index = s->residual, .space = s->space, .near = &s->queries, .asking = &s->residual_queries};
 }
 
+static ct_method method_of(engine by) {
+  switch (by) {
+    case BY_SCAN: return CT_METHOD_SCAN;
+    case BY_FRAMES: return CT_METHOD_FRAMES;
+    case BY_SCREENED: return CT_METHOD_SCREENED;
+    default: return CT_METHOD_CHOSEN;
+  }
+}
+
 static ct_status knn(const search *s, int k, int *id, double *dist, ct_stats *stats,
                      const ct_run *run) {
   if (s->by == BY_BLOCKS) return ct_block_knn(s->space, &s->queries, k, id, dist, stats, run);
@@ -139,7 +148,7 @@ static ct_status knn(const search *s, int k, int *id, double *dist, ct_stats *st
   ct_residual_plan plan;
   int used = 0;
   ct_residual_plan_default(&plan);
-  plan.method = s->by == BY_SCAN ? 1 : s->by == BY_FRAMES ? 2 : s->by == BY_SCREENED ? 3 : 0;
+  plan.method = method_of(s->by);
   if (s->by == BY_CORRELATION) plan.kept = ffi_index_net(s->index, run);
   return ct_residual_knn(s->residual, &s->residual_queries, k, &plan, &used, id, dist, stats, run);
 }

@@ -22,7 +22,8 @@ int ct_early_rows(const ct_residual_plan *plan, const ct_residual *index,
                   const ct_residual_queries *queries) {
   int cut = index->n / EARLY, fewest = plan->fewest_early > 0 ? plan->fewest_early : FEWEST_EARLY;
   int early = 0;
-  if (plan->method == 1 || !queries->limit || queries->points || cut < fewest) return 0;
+  if (plan->method == CT_METHOD_SCAN || !queries->limit || queries->points || cut < fewest)
+    return 0;
   for (int q = 0; q < queries->count; q++) early += is_early(queries, q, cut);
   return early >= cut / 2 ? cut : 0;
 }

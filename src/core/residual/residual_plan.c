@@ -61,7 +61,7 @@
 
 void ct_residual_plan_default(ct_residual_plan *plan) {
   memset(plan, 0, sizeof *plan);
-  plan->method = 0;
+  plan->method = CT_METHOD_CHOSEN;
   plan->net_radius = 0;
   plan->frame = 0;
   plan->coarse = 0;
@@ -79,7 +79,7 @@ static double queries_worth(const ct_residual *index, const ct_residual_queries 
 
 int ct_plan_worth_a_net(const ct_residual_plan *plan, const ct_residual *index,
                         const ct_residual_queries *queries, int k) {
-  if (plan->method != 0) return plan->method == 2;
+  if (plan->method != CT_METHOD_CHOSEN) return plan->method == CT_METHOD_FRAMES;
   return index->n >= FEWEST_POINTS && k <= index->n / LARGEST_K &&
          queries_worth(index, queries) >= FEWEST_QUERIES;
 }
@@ -88,7 +88,7 @@ int ct_plan_worth_a_net(const ct_residual_plan *plan, const ct_residual *index,
  * few pairs would be rejected: frames of half the centres pass 42 of 50 balls in three, those of a
  * quarter 12 of 28 in two. */
 static int wants_coarse(const ct_residual_plan *plan, const ct_residual *index) {
-  int many = plan->method == 2 || index->n >= COARSE_POINTS;
+  int many = plan->method == CT_METHOD_FRAMES || index->n >= COARSE_POINTS;
   return plan->coarse == 2 || (plan->coarse == 0 && index->dim <= 2 && many);
 }
 
@@ -110,7 +110,7 @@ static double balls_within(double bytes, double n, int coarse) {
 
 static double default_bytes(const ct_residual_plan *plan, const ct_residual *index) {
   double bytes = 2.0 * sizeof(double) * (double)index->n * (double)index->stride;
-  return plan->method == 2 && bytes < NAMED_BYTES ? NAMED_BYTES : bytes;
+  return plan->method == CT_METHOD_FRAMES && bytes < NAMED_BYTES ? NAMED_BYTES : bytes;
 }
 
 static double bytes_of(const ct_residual_plan *plan, const ct_residual *index) {
@@ -133,7 +133,7 @@ int ct_plan_most_coarse(const ct_residual_plan *plan, const ct_net *net) {
   int fits = entries <= ct_plan_most_entries(plan, net->index, net);
   double most = net->count / (fits ? BALLS_PER_COARSE : BALLS_PER_FORCED);
   if (!wants_coarse(plan, net->index)) return 0;
-  if (plan->coarse == 2 || plan->method == 2) return net->count;
+  if (plan->coarse == 2 || plan->method == CT_METHOD_FRAMES) return net->count;
   return (int)fmin(most, net->index->n / POINTS_PER_COARSE);
 }
 
@@ -142,14 +142,14 @@ int ct_plan_most_balls(const ct_residual_plan *plan, const ct_residual *index,
   double most = balls_within(bytes_of(plan, index), index->n, wants_coarse(plan, index));
   if (most > index->n) most = index->n;
   if (most > MOST_BALLS) most = MOST_BALLS;
-  if (plan->method == 2) return (int)most;
+  if (plan->method == CT_METHOD_FRAMES) return (int)most;
   double worth = queries_worth(index, queries) / QUERIES_PER_BALL;
   if (most > index->n / POINTS_PER_BALL) most = index->n / POINTS_PER_BALL;
   return (int)(most < worth ? most : worth);
 }
 
 int ct_plan_small_limit(const ct_residual_plan *plan, const ct_residual *index, int k) {
-  return plan->method == 2 ? 2 * k + 16 : 4096 + index->n / 32;
+  return plan->method == CT_METHOD_FRAMES ? 2 * k + 16 : 4096 + index->n / 32;
 }
 
 /* ---- the trial ---- */

@@ -108,7 +108,7 @@ static ct_status search_by_net(search *s, int *used, ct_stats *stats, const ct_r
   CT_TRY(ct_table_new(&work, &net, run));
   CT_TRY(lay_out_tables(s, &net, asking, work, &built, 0.1, 0.01, stats, run));
   if (!built) return CT_OK;
-  if (s->plan->method == 0)
+  if (s->plan->method == CT_METHOD_CHOSEN)
     CT_TRY(ct_plan_trial(&net, asking, work, s->queries, s->k, s->state, s->id, s->dist, &pays,
                          0.11, stats, run));
   stats->seconds[CT_PHASE_SEED] += lap(&since, run);
@@ -192,7 +192,7 @@ ct_status ct_residual_net(const ct_residual *index, const ct_residual_plan *plan
   CT_TRY(ct_table_new(&work, net, run));
   CT_TRY(lay_out_tables(&s, net, &net->members, work, built, 0.2, 0.05, stats, run));
   if (!*built) return CT_OK;
-  if (plan->method == 0) {
+  if (plan->method == CT_METHOD_CHOSEN) {
     CT_NEW(s.id, &run->arena, (size_t)index->n * TRIAL_K);
     CT_NEW(s.dist, &run->arena, (size_t)index->n * TRIAL_K);
     CT_TRY(start_states(&s, run));
@@ -213,14 +213,15 @@ ct_status ct_residual_knn(const ct_residual *index, const ct_residual_queries *q
   int cut = ct_early_rows(plan, index, queries);
   if (cut > 0 && k > 0)
     return ct_early_search(index, queries, cut, k, plan, used, id, dist, stats, run);
-  int keeps = plan->method % 2 == 0 && plan->kept &&
-              (!queries->points || ct_net_holds_for(plan->kept, queries->points));
+  int keeps = (plan->method == CT_METHOD_CHOSEN || plan->method == CT_METHOD_FRAMES) &&
+              plan->kept && (!queries->points || ct_net_holds_for(plan->kept, queries->points));
   *used = 1;
   if (k < 1) return CT_ERR_DOMAIN;
   if (queries->count < 1) return CT_OK;
   CT_TRY(start_states(&s, run));
-  int tries = keeps || plan->method == 3 || ct_plan_worth_a_net(plan, index, queries, k);
-  if (plan->method == 3) CT_TRY(search_by_columns(&s, used, stats, run));
+  int tries =
+      keeps || plan->method == CT_METHOD_SCREENED || ct_plan_worth_a_net(plan, index, queries, k);
+  if (plan->method == CT_METHOD_SCREENED) CT_TRY(search_by_columns(&s, used, stats, run));
   else if (keeps) CT_TRY(search_by_kept(&s, used, stats, run));
   else if (tries) CT_TRY(search_by_net(&s, used, stats, run));
   double since = run->now();

@@ -18,9 +18,17 @@ typedef struct {
   const double *radius;
 } ct_residual_queries;
 
+/* Ways of an exact search. */
+typedef enum {
+  CT_METHOD_CHOSEN, /* by estimated cost */
+  CT_METHOD_SCAN,
+  CT_METHOD_FRAMES,  /* two_frame.c */
+  CT_METHOD_SCREENED /* screened.c */
+} ct_method;
+
 /* How an exact search is to be done; all fields have defaults from ct_residual_plan_default(). */
 typedef struct {
-  int method;         /* 0: chosen by estimated cost, 1: scan, 2: two-frame, 3: screened search */
+  ct_method method;
   double net_radius;  /* of the net, in d; <= 0: chosen */
   int frame;          /* centres per frame: 8 or 16; 0: chosen */
   int coarse;         /* coarse frames (net_coarse.c): 0: chosen, 1: never, 2: wherever possible */
