@@ -42,7 +42,7 @@
 /* The part of a slot that one thread moves at a time. */
 #define PART 128
 
-void ct_answers_start(ct_answers *answers, int *id, double *dist, int queries, int k) {
+void ct_block_answers_start(ct_block_answers *answers, int *id, double *dist, int queries, int k) {
   int bits = LONGEST_BITS;
   while (bits > SHORTEST_BITS && ((size_t)k << bits) > BUFFER) bits--;
   answers->id = id;
@@ -55,12 +55,12 @@ void ct_answers_start(ct_answers *answers, int *id, double *dist, int queries, i
 }
 
 /* Where slot s begins. */
-static size_t slot_at(const ct_answers *a, size_t s) {
+static size_t slot_at(const ct_block_answers *a, size_t s) {
   return s / a->panels * a->queries + s % a->panels * a->panel;
 }
 
 /* Where neighbour j of query q stands while the answers are filled, and how many stand together. */
-static size_t place_of(const ct_answers *a, size_t q, size_t j, size_t *together) {
+static size_t place_of(const ct_block_answers *a, size_t q, size_t j, size_t *together) {
   size_t p = q >> a->panel_bits;
   if (p >= a->panels) {
     *together = 1;
@@ -72,8 +72,8 @@ static size_t place_of(const ct_answers *a, size_t q, size_t j, size_t *together
   return slot_at(a, p * a->k + slot) + at;
 }
 
-void ct_answers_write(const ct_answers *answers, int q, const int *row, const double *distance,
-                      int found) {
+void ct_block_answers_write(const ct_block_answers *answers, int q, const int *row,
+                            const double *distance, int found) {
   size_t known = (size_t)found, together;
   for (size_t j = 0; j < answers->k; j += together) {
     size_t at = place_of(answers, (size_t)q, j, &together);
@@ -92,7 +92,7 @@ CT_INLINE void prefetch(const void *p, size_t bytes) {
   for (size_t i = 0; i < bytes + CACHE_LINE - 1; i += CACHE_LINE) __builtin_prefetch(line + i, 1);
 }
 
-void ct_answers_prefetch(const ct_answers *answers, int q) {
+void ct_block_answers_prefetch(const ct_block_answers *answers, int q) {
   size_t together, at = place_of(answers, (size_t)q, 0, &together);
   if (together > answers->k) together = answers->k;
   if (together > PREFETCHED) together = PREFETCHED;
@@ -103,7 +103,7 @@ void ct_answers_prefetch(const ct_answers *answers, int q) {
 /* ---- panels ---- */
 
 typedef struct {
-  const ct_answers *answers;
+  const ct_block_answers *answers;
   double *buffer; /* per thread; holds ints too */
   const char *leader;
 } turn_task;
@@ -122,7 +122,7 @@ typedef struct {
 
 static void turn_panel(void *task, int number, int thread) {
   const turn_task *turn = task;
-  const ct_answers *a = turn->answers;
+  const ct_block_answers *a = turn->answers;
   size_t p = (size_t)number, k = a->k, panel = a->panel;
   double *buffer = turn->buffer + (size_t)thread * panel * k;
   TURN_PANEL(int, a->id);
@@ -132,12 +132,12 @@ static void turn_panel(void *task, int number, int thread) {
 /* ---- slots ---- */
 
 /* The slot whose content belongs into slot s. */
-static size_t source_of(const ct_answers *a, size_t s) {
+static size_t source_of(const ct_block_answers *a, size_t s) {
   return s % a->panels * a->k + s / a->panels;
 }
 
 /* Marks one slot of every cycle that moves anything. seen: scratch. */
-static void find_cycles(const ct_answers *a, char *leader, char *seen) {
+static void find_cycles(const ct_block_answers *a, char *leader, char *seen) {
   size_t slots = a->panels * a->k;
   memset(leader, 0, slots);
   memset(seen, 0, slots);
@@ -163,7 +163,7 @@ static void find_cycles(const ct_answers *a, char *leader, char *seen) {
 
 static void turn_slots(void *task, int part, int thread) {
   const turn_task *turn = task;
-  const ct_answers *a = turn->answers;
+  const ct_block_answers *a = turn->answers;
   size_t from = (size_t)part * PART;
   double *buffer = turn->buffer + (size_t)thread * a->panel * a->k;
   for (size_t first = 0; first < a->panels * a->k; first++) {
@@ -173,8 +173,8 @@ static void turn_slots(void *task, int part, int thread) {
   }
 }
 
-ct_status ct_answers_finish(const ct_answers *answers, double done, double share,
-                            const ct_run *run) {
+ct_status ct_block_answers_finish(const ct_block_answers *answers, double done, double share,
+                                  const ct_run *run) {
   turn_task turn = {answers, NULL, NULL};
   size_t slots = answers->panels * answers->k;
   char *leader, *seen;

@@ -251,7 +251,7 @@ static void roots(double *value, int count) {
   for (int j = 0; j < count; j += VEC_DOUBLES) vec_store(value + j, vec_sqrt(vec_load(value + j)));
 }
 
-/* ---- the sieve ---- */
+/* ---- the scan in floats ---- */
 
 static void convert_leaf(const double *leaf, const double *center, double scale, int dim, float *x,
                          float *half) {
@@ -276,11 +276,11 @@ static void convert_leaf(const double *leaf, const double *center, double scale,
 #define TILE_QUERIES (CT_VEC == 512 ? 8 : CT_VEC == 256 ? 4 : 2)
 #define TILE_VECS (CT_VEC == 128 ? 4 : 2)
 
-static void sieve(const float *x, const float *half, int dim, const float *const *query,
-                  const float *limit, unsigned *kept) {
+static void float_scan(const float *x, const float *half, int dim, const float *const *query,
+                       const float *limit, unsigned *kept) {
   fvec sum[TILE_QUERIES][TILE_VECS];
-  for (int i = 0; i < CT_SIEVED; i++) kept[i] = 0;
-  for (int first = 0; first < CT_SIEVED; first += TILE_QUERIES)
+  for (int i = 0; i < CT_FLOAT_QUERIES; i++) kept[i] = 0;
+  for (int first = 0; first < CT_FLOAT_QUERIES; first += TILE_QUERIES)
     for (int j = 0; j < CT_LEAF; j += TILE_VECS * VEC_FLOATS) {
       for (int i = 0; i < TILE_QUERIES; i++)
         for (int v = 0; v < TILE_VECS; v++) sum[i][v] = fvec_load(half + j + v * VEC_FLOATS);
@@ -331,10 +331,11 @@ static void sieve(const float *x, const float *half, int dim, const float *const
     return nearest_reach(leaf, reach, point, kind, DIM(n));                                 \
   }
 
-#define ROW(name, n)                                                                            \
-  {                                                                                             \
-    near_boxes_##name##n, scan_leaf_##name##n, scan_list_##name##n, scan_some_##name##n,        \
-        nearest_reach_##name##n, count_keys, range, keep_keys, rank, roots, convert_leaf, sieve \
+#define ROW(name, n)                                                                      \
+  {                                                                                       \
+    near_boxes_##name##n, scan_leaf_##name##n, scan_list_##name##n, scan_some_##name##n,  \
+        nearest_reach_##name##n, count_keys, range, keep_keys, rank, roots, convert_leaf, \
+        float_scan                                                                        \
   }
 
 #define EACH_DIM(action, name, kind)                                                          \

@@ -56,14 +56,14 @@ typedef struct {
   void (*convert_leaf)(const double *leaf, const double *center, double scale, int dim, float *x,
                        float *half);
 
-  /* For CT_SIEVED queries of dim floats each: bit j of kept[i] is 0 where half[j] - query[i] . x[j]
+  /* For CT_FLOAT_QUERIES queries of dim floats each: bit j of kept[i] is 0 where half[j] - query[i] . x[j]
    * is greater than limit[i]. Fused or not, from the first side to the last. */
-  void (*sieve)(const float *x, const float *half, int dim, const float *const *query,
-                const float *limit, unsigned *kept);
+  void (*float_scan)(const float *x, const float *half, int dim, const float *const *query,
+                     const float *limit, unsigned *kept);
 } ct_kernels;
 
-/* Queries of one call of a sieve. */
-#define CT_SIEVED 8
+/* Queries of one call of float_scan. */
+#define CT_FLOAT_QUERIES 8
 
 /* How many distances are ranked at most: a step and a place share an int. */
 #define CT_RANKED 256

@@ -12,7 +12,7 @@
  * in ascending order, so that what one may find the next ones may find as well.
  *
  * All together, in many dimensions, where every query needs most leaves of the list: see
- * block_sieve.c. There bounds from other queries are worth little, and each query gets its own from
+ * block_float_scan.c. There bounds from other queries are worth little, and each query gets its own from
  * the leaves around.
  *
  * The own row of an indexed query is a candidate like any other, and one more than k are wanted; so
@@ -31,7 +31,7 @@
 #include "blocks/block_answers.h"
 #include "blocks/block_search.h"
 #include "run/select.h"
-#include "blocks/block_sieve.h"
+#include "blocks/block_float_scan.h"
 #include "ct.h"
 
 /* Of the progress; the rest is for the answers' last step. */
@@ -42,14 +42,14 @@
 
 typedef struct {
   ct_block_worker own;
-  ct_sieve sieve;
+  ct_float_scan float_scan;
   double
       reach[CT_LEAF]; /* per query of the block: norm of its last wanted neighbour, or INFINITY */
 } worker;
 
 typedef struct {
   ct_block_search search;
-  ct_answers answers;
+  ct_block_answers answers;
   int *set; /* sets of rows instead of answers: k entries a query */
   int k, wanted;
   worker *workers;
@@ -67,7 +67,7 @@ static void answer(const task *t, int q, double *distance, int *row, int count) 
     for (int i = place; i > 0; i--) distance[i] = distance[i - 1], row[i] = row[i - 1];
     distance++, row++, count--;
   }
-  ct_answers_write(&t->answers, q, row, distance, count < t->k ? count : t->k);
+  ct_block_answers_write(&t->answers, q, row, distance, count < t->k ? count : t->k);
 }
 
 /* The rows of query q, its own one or the farthest dropped when there is one too many. */
@@ -165,7 +165,7 @@ static void search_first(const task *t, worker *w) {
   const ct_blocks *blocks = &t->search.blocks;
   ct_candidates *c = w->own.candidates;
   start_query(blocks, &w->own.block, 0, c, DBL_MAX);
-  if (!t->set) ct_answers_prefetch(&t->answers, w->own.block.query[0]);
+  if (!t->set) ct_block_answers_prefetch(&t->answers, w->own.block.query[0]);
   seed(t, c, ct_nearest_leaf(blocks, c->point, c->limit));
   ct_walk walk = {c->bound, c->limit, c->tie_key, c->tie_row};
   ct_block_worker_list(&w->own, &t->search, c->point, c->point, &walk);
@@ -202,7 +202,7 @@ static void search_one_by_one(const task *t, worker *w) {
     start_query(blocks, block, i, c, reach_key(t, w, i));
     c->tie_key = walk.tie_key;
     c->tie_row = walk.tie_row;
-    if (!t->set) ct_answers_prefetch(&t->answers, block->query[i]);
+    if (!t->set) ct_block_answers_prefetch(&t->answers, block->query[i]);
     blocks->kernels.scan_list(blocks, &w->own.list, c->point, c);
     finish_query(t, w, c, i);
   }
@@ -226,9 +226,9 @@ static void search_together(const task *t, worker *w) {
     walk.tie_row = w->own.candidates[0].tie_row;
   }
   ct_block_worker_list(&w->own, &t->search, block->low, block->high, &walk);
-  ct_sieve_scan(&w->sieve, blocks, block, &w->own.list, w->own.candidates);
+  ct_float_scan_list(&w->float_scan, blocks, block, &w->own.list, w->own.candidates);
   for (int i = 0; i < block->count; i++) {
-    if (!t->set) ct_answers_prefetch(&t->answers, block->query[i]);
+    if (!t->set) ct_block_answers_prefetch(&t->answers, block->query[i]);
     finish_query(t, w, &w->own.candidates[i], i);
   }
 }
@@ -254,7 +254,7 @@ static int wanted_rows(const ct_queries *queries, int k, int n) {
 
 static int queries_together(const ct_blocks *blocks, int wanted) {
   size_t bytes = ct_candidates_size(blocks, wanted) * (sizeof(double) + sizeof(int)) * CT_LEAF;
-  return ct_sieve_pays(blocks) && bytes <= TOGETHER_BYTES ? CT_LEAF : 1;
+  return ct_float_scan_pays(blocks) && bytes <= TOGETHER_BYTES ? CT_LEAF : 1;
 }
 
 static ct_status make_workers(task *t, const ct_run *run) {
@@ -262,7 +262,7 @@ static ct_status make_workers(task *t, const ct_run *run) {
   CT_NEW(t->workers, &run->arena, run->threads);
   for (int i = 0; i < run->threads; i++) {
     CT_TRY(ct_block_worker_make(&t->workers[i].own, &t->search, t->wanted, together, run));
-    if (together > 1) CT_TRY(ct_sieve_make(&t->workers[i].sieve, &t->search.blocks, run));
+    if (together > 1) CT_TRY(ct_float_scan_make(&t->workers[i].float_scan, &t->search.blocks, run));
   }
   return CT_OK;
 }
@@ -282,10 +282,10 @@ ct_status ct_block_knn(const ct_block_index *index, const ct_queries *queries, i
   task t = {.k = k};
   if (k < 1) return CT_ERR_DOMAIN;
   if (queries->count == 0) return CT_OK;
-  ct_answers_start(&t.answers, id, dist, queries->count, k);
+  ct_block_answers_start(&t.answers, id, dist, queries->count, k);
   CT_TRY(search_all(&t, index, queries, SEARCH_SHARE, stats, run));
   double start = run->now();
-  ct_status status = ct_answers_finish(&t.answers, SEARCH_SHARE, 1 - SEARCH_SHARE, run);
+  ct_status status = ct_block_answers_finish(&t.answers, SEARCH_SHARE, 1 - SEARCH_SHARE, run);
   stats->seconds[CT_PHASE_SEARCH] += run->now() - start;
   return status;
 }

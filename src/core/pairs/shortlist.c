@@ -81,7 +81,7 @@ static int same_point(const ct_residual *index, int a, int b) {
 static int is_twin(const ct_shortlist *list, int i, double below, const ct_asker *asker,
                    const ct_residual *index) {
   if (i == 0) return 0;
-  const ct_candidate *before = list->entry + i - 1;
+  const ct_shortlist_entry *before = list->entry + i - 1;
   if (before->dist < 0 && before->low >= below) return 0;
   if (asker->of == index && before->position == asker->position) return 0;
   return same_point(index, list->entry[i].position, before->position);
@@ -92,7 +92,7 @@ static void score_where(ct_shortlist *list, double below, const ct_asker *asker,
                         ct_scorer *scorer) {
   int unknown = 0;
   for (int i = 0; i < list->count; i++) {
-    ct_candidate *entry = list->entry + i;
+    ct_shortlist_entry *entry = list->entry + i;
     if (entry->dist >= 0 || entry->low >= below) continue;
     entry->twin = is_twin(list, i, below, asker, scorer->index);
     if (!entry->twin) scorer->position[unknown++] = entry->position;
@@ -101,7 +101,7 @@ static void score_where(ct_shortlist *list, double below, const ct_asker *asker,
                 scorer->work, scorer->simd);
   scorer->evaluations += unknown;
   for (int i = 0, u = 0; i < list->count; i++) {
-    ct_candidate *entry = list->entry + i;
+    ct_shortlist_entry *entry = list->entry + i;
     if (entry->dist >= 0 || entry->low >= below) continue;
     if (entry->twin) {
       entry->dist = entry[-1].dist;
@@ -150,7 +150,7 @@ static void keep_nearest(ct_shortlist *list, ct_scorer *scorer) {
   double last_dist = sorted.dist[scorer->k - 1];
   int last_row = sorted.row[scorer->k - 1], kept = 0;
   for (int i = 0; i < list->count; i++) {
-    const ct_candidate *entry = list->entry + i;
+    const ct_shortlist_entry *entry = list->entry + i;
     int row = scorer->index->row[entry->position];
     if (entry->dist < last_dist || (entry->dist == last_dist && row <= last_row))
       list->entry[kept++] = *entry;
@@ -168,8 +168,8 @@ static void make_room(ct_shortlist *list, const ct_asker *asker, ct_scorer *scor
   if (list->count > scorer->k) keep_nearest(list, scorer);
 }
 
-void ct_shortlist_add(ct_shortlist *list, const ct_candidate *candidate, const ct_asker *asker,
-                      ct_scorer *scorer) {
+void ct_shortlist_add(ct_shortlist *list, const ct_shortlist_entry *candidate,
+                      const ct_asker *asker, ct_scorer *scorer) {
   list->entry[list->count++] = *candidate;
   if (list->count == list->capacity) make_room(list, asker, scorer);
 }
@@ -177,7 +177,7 @@ void ct_shortlist_add(ct_shortlist *list, const ct_candidate *candidate, const c
 void ct_shortlist_add_self(ct_shortlist *list, const ct_residual_queries *queries,
                            const ct_asker *asker, ct_scorer *scorer) {
   if (!queries->self || asker->row < 0 || asker->row >= asker->limit) return;
-  ct_candidate own = {1, 2, 0, asker->position, 0};
+  ct_shortlist_entry own = {1, 2, 0, asker->position, 0};
   ct_shortlist_add(list, &own, asker, scorer);
 }
 

@@ -24,10 +24,10 @@ typedef struct {
   double dist; /* canonical, or -1 while unknown */
   int position;
   int twin; /* of the entry before it, whose distance it takes over */
-} ct_candidate;
+} ct_shortlist_entry;
 
 typedef struct {
-  ct_candidate *entry;
+  ct_shortlist_entry *entry;
   int count;
   int capacity; /* at least 2 k + 1 */
   double least;
@@ -73,8 +73,8 @@ void ct_shortlist_add_self(ct_shortlist *list, const ct_residual_queries *querie
                            const ct_asker *asker, ct_scorer *scorer);
 
 /* Adds a candidate whose high is not below list->least. */
-void ct_shortlist_add(ct_shortlist *list, const ct_candidate *candidate, const ct_asker *asker,
-                      ct_scorer *scorer);
+void ct_shortlist_add(ct_shortlist *list, const ct_shortlist_entry *candidate,
+                      const ct_asker *asker, ct_scorer *scorer);
 
 /* Raises least to the k-th largest low and drops whoever is below. */
 void ct_shortlist_reduce(ct_shortlist *list, ct_scorer *scorer);

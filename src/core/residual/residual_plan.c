@@ -19,7 +19,7 @@
 /* What a net keeps, with frames of sixteen: of every pair of balls a correlation and a reach, of
  * every ball its frame, of every point its column of the table, coordinates, bounds and places.
  * Padding adds at most PADDING lanes a ball, and 16 correlations. */
-#define PADDING (CT_LANES - 1)
+#define PADDING (CT_FRAME_LANES - 1)
 #define BALL_PAIR_BYTES 8.0
 #define BALL_BYTES (4.0 * CT_FRAME_MAX * CT_FRAME_MAX + 4.0 * CT_FRAME_MAX + 4.0 * CT_NEAR + 112)
 #define LANE_BYTES (5.0 * CT_FRAME_MAX + 16)

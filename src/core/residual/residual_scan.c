@@ -130,8 +130,8 @@ static void offer(void *owner, int lane, int x, double c) {
   if (row == asker->row || row >= asker->limit) return;
   double size = fabs(c), scales = asker->of->scale[asker->position] * s->index->scale[x];
   double error = ct_pair_error(&s->scan.pairs, c, b->pairs.norm[lane] * s->scan.norm[x]);
-  ct_candidate candidate = {(size - error) * scales - 2e-15, (size + error) * scales + 2e-15, -1, x,
-                            0};
+  ct_shortlist_entry candidate = {(size - error) * scales - 2e-15, (size + error) * scales + 2e-15,
+                                  -1, x, 0};
   if ((size + error) * scales * (1 + 1e-14) <= CT_RHO_NULL) return;
   if (candidate.low > 1 - 2e-15) candidate.low = 1 - 2e-15;
   if (candidate.high < b->list[lane].least) return;
@@ -142,7 +142,7 @@ static void offer(void *owner, int lane, int x, double c) {
 static void offer_scored(block *b, const scan *s, int lane, int x, double t) {
   const ct_asker *asker = b->asker + lane;
   int row = s->index->row[x];
-  ct_candidate candidate = {1 - t - CT_T_ROUNDING, 1 - t + CT_T_ROUNDING, sqrt(t), x, 0};
+  ct_shortlist_entry candidate = {1 - t - CT_T_ROUNDING, 1 - t + CT_T_ROUNDING, sqrt(t), x, 0};
   if (row == asker->row || row >= asker->limit || t >= 1) return;
   if (candidate.high < b->list[lane].least) return;
   ct_shortlist_add(b->list + lane, &candidate, asker, &b->scorer);
@@ -205,7 +205,7 @@ static ct_status new_block(block *b, const scan *s, const ct_run *run) {
   memset(b, 0, sizeof *b);
   CT_TRY(ct_scan_block_new(&b->pairs, &s->scan, run));
   CT_TRY(ct_scorer_new(&b->scorer, s->index, s->k, capacity, run));
-  ct_candidate *entries;
+  ct_shortlist_entry *entries;
   CT_NEW(entries, &run->arena, (size_t)s->scan.lanes * (size_t)capacity);
   for (int lane = 0; lane < s->scan.lanes; lane++) {
     b->list[lane].entry = entries + (size_t)lane * (size_t)capacity;
@@ -275,7 +275,7 @@ static void score_everything(void *task, int item, int thread) {
   for (int i = 0; i < s->index->n; i++) {
     int r = s->index->row[i];
     if (r >= asker.limit || (r == asker.row && !s->queries->self)) continue;
-    ct_candidate candidate = {-1, 2, r == asker.row ? 0.0 : -1.0, i, 0};
+    ct_shortlist_entry candidate = {-1, 2, r == asker.row ? 0.0 : -1.0, i, 0};
     list->entry[list->count++] = candidate;
   }
   ct_shortlist_score(list, &asker, all->scorer + thread);

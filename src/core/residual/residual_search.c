@@ -43,12 +43,12 @@ static void open_rest(const search *s) {
 /* The queries' side: the members that ask are the net's own or the new points. */
 static ct_status place_new_points(const search *s, ct_net *net, ct_members *fresh, double done,
                                   ct_stats *stats, const ct_run *run) {
-  double *noise;
+  double *drift;
   memset(fresh, 0, sizeof *fresh);
-  CT_NEW(noise, &run->arena, s->queries->points->n);
-  CT_TRY(ct_noise_of_new(&net->noise, s->queries->points, noise, run));
+  CT_NEW(drift, &run->arena, s->queries->points->n);
+  CT_TRY(ct_drift_of_new(&net->drift, s->queries->points, drift, run));
   CT_TRY(ct_members_of_new(fresh, net, s->queries->points, done, stats, run));
-  fresh->noise_of = noise;
+  fresh->drift_of = drift;
   return ct_members_coordinates(fresh, net, done, 0, stats, run);
 }
 

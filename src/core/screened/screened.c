@@ -167,7 +167,7 @@ static ct_status find_asking(ct_screen *search, int *blocks, const ct_run *run) 
 static ct_status new_lists(const ct_screen *search, ct_screener *s, const ct_run *run) {
   int capacity = 2 * search->task->k + 64;
   CT_TRY(ct_scorer_new(&s->scorer, search->task->index, search->task->k, capacity, run));
-  ct_candidate *entry;
+  ct_shortlist_entry *entry;
   CT_NEW(entry, &run->arena, (size_t)CT_SCREEN * (size_t)capacity);
   for (size_t a = 0; a < CT_SCREEN; a++) {
     s->ask[a].list.entry = entry + a * (size_t)capacity;

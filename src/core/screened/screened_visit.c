@@ -187,7 +187,7 @@ static void offer(const visit *v, ct_screener *s, int a, int lane) {
                  (double)lanes_of(search->points->size, v->block)[lane];
   double off =
       ((tail < rest ? tail : rest) + (double)s->blur[a] + search->error * sizes) / search->need;
-  ct_candidate candidate = {size - off - 4e-15, size + off + 4e-15, -1,
+  ct_shortlist_entry candidate = {size - off - 4e-15, size + off + 4e-15, -1,
                             search->points->position[v->block * CT_SCREEN + lane], 0};
   if (search->task->index->scale[candidate.position] <= 0) return;
   if (candidate.low > 1 - 2e-15) candidate.low = 1 - 2e-15;

@@ -11,20 +11,20 @@ typedef struct {
   int capacity; /* of the nearest; 0: within */
   double bound; /* what is farther, or as far with a row above bound_row, is no answer */
   int bound_row;
-} ct_answers;
+} ct_tree_answers;
 
-void ct_answers_nearest(ct_answers *answers, int *row, double *distance, int capacity);
-void ct_answers_within(ct_answers *answers, int *row, double *distance, double radius);
+void ct_tree_answers_nearest(ct_tree_answers *answers, int *row, double *distance, int capacity);
+void ct_tree_answers_within(ct_tree_answers *answers, int *row, double *distance, double radius);
 
 /* Whether something at this distance or beyond, of this row or a later one, may be an answer. */
-static inline int ct_answers_admit(const ct_answers *answers, double distance, int row) {
+static inline int ct_tree_answers_admit(const ct_tree_answers *answers, double distance, int row) {
   return distance < answers->bound || (distance == answers->bound && row < answers->bound_row);
 }
 
 /* Adds an answer that is admitted. */
-void ct_answers_add(ct_answers *answers, double distance, int row);
+void ct_tree_answers_add(ct_tree_answers *answers, double distance, int row);
 
 /* Puts them in order of (distance, row); nothing may be added afterwards. */
-void ct_answers_sort(ct_answers *answers);
+void ct_tree_answers_sort(ct_tree_answers *answers);
 
 #endif

@@ -11,7 +11,7 @@
 
 /* Scratch of one thread. */
 typedef struct {
-  ct_searcher searcher;
+  ct_tree_searcher searcher;
   int *row; /* k answers */
   double *distance;
   ct_status status; /* of the first query that failed */
@@ -51,10 +51,10 @@ static ct_question question_of(const task *t, int q) {
 
 static ct_status answer_knn(const task *t, int q, worker *w) {
   ct_question question = question_of(t, q);
-  ct_answers answers;
-  ct_answers_nearest(&answers, w->row, w->distance, t->k);
+  ct_tree_answers answers;
+  ct_tree_answers_nearest(&answers, w->row, w->distance, t->k);
   CT_TRY(ct_search_tree(&w->searcher, &question, &answers));
-  ct_answers_sort(&answers);
+  ct_tree_answers_sort(&answers);
   for (int j = 0; j < t->k; j++) {
     size_t at = (size_t)q + (size_t)j * (size_t)t->queries->count;
     t->id[at] = j < answers.count ? answers.row[j] : -1;
@@ -69,16 +69,16 @@ static double radius_of(const task *t, int q) {
 
 static ct_status answer_within(const task *t, int q, worker *w) {
   ct_question question = question_of(t, q);
-  ct_answers answers;
+  ct_tree_answers answers;
   if (t->count) {
-    ct_answers_within(&answers, NULL, NULL, radius_of(t, q));
+    ct_tree_answers_within(&answers, NULL, NULL, radius_of(t, q));
     CT_TRY(ct_search_tree(&w->searcher, &question, &answers));
     t->count[q] = answers.count;
     return CT_OK;
   }
-  ct_answers_within(&answers, t->id + t->offset[q], t->dist + t->offset[q], radius_of(t, q));
+  ct_tree_answers_within(&answers, t->id + t->offset[q], t->dist + t->offset[q], radius_of(t, q));
   CT_TRY(ct_search_tree(&w->searcher, &question, &answers));
-  ct_answers_sort(&answers);
+  ct_tree_answers_sort(&answers);
   return CT_OK;
 }
 
@@ -123,7 +123,7 @@ static ct_status make_workers(task *t, const ct_search_plan *plan, int threads, 
   for (int i = 0; i < threads; i++) {
     worker *w = &t->workers[i];
     w->status = CT_OK;
-    CT_TRY(ct_searcher_make(&w->searcher, plan, run));
+    CT_TRY(ct_tree_searcher_make(&w->searcher, plan, run));
     CT_NEW(w->row, &run->arena, t->k);
     CT_NEW(w->distance, &run->arena, t->k);
   }

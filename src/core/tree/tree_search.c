@@ -63,7 +63,7 @@ static int opens_before(const ct_open_node *a, const ct_open_node *b) {
   return a->bound < b->bound || (a->bound == b->bound && a->node < b->node);
 }
 
-static void push(ct_searcher *s, ct_open_node node) {
+static void push(ct_tree_searcher *s, ct_open_node node) {
   int hole = s->opened++;
   while (hole > 0 && opens_before(&node, &s->open[(hole - 1) / 2])) {
     s->open[hole] = s->open[(hole - 1) / 2];
@@ -72,7 +72,7 @@ static void push(ct_searcher *s, ct_open_node node) {
   s->open[hole] = node;
 }
 
-static ct_open_node pop(ct_searcher *s) {
+static ct_open_node pop(ct_tree_searcher *s) {
   ct_open_node top = s->open[0], last = s->open[--s->opened];
   int hole = 0;
   for (int below = 1; below < s->opened; below = 2 * hole + 1) {
@@ -87,27 +87,27 @@ static ct_open_node pop(ct_searcher *s) {
 
 /* ---- bounds ---- */
 
-static double give_way(const ct_searcher *s, double bound, double sum) {
+static double give_way(const ct_tree_searcher *s, double bound, double sum) {
   double least = bound - (s->plan->slack * sum + s->plan->absolute);
   return least > 0 ? least : 0;
 }
 
 /* Of the subtree at pos, by the distance of its parent. */
-static double bound_by_parent(const ct_searcher *s, double parent, int pos) {
+static double bound_by_parent(const ct_tree_searcher *s, double parent, int pos) {
   const ct_tree *tree = s->plan->tree;
   double stored = tree->parent_distance[pos], radius = tree->radius[pos];
   return give_way(s, fabs(parent - stored) - radius, parent + stored + radius);
 }
 
 /* Of the descendants of pos, by its own distance. */
-static double bound_by_node(const ct_searcher *s, double distance, int pos) {
+static double bound_by_node(const ct_tree_searcher *s, double distance, int pos) {
   double radius = s->plan->tree->radius[pos];
   return give_way(s, distance - radius, distance + radius);
 }
 
 /* ---- distances ---- */
 
-static ct_status ask(ct_searcher *s, const ct_question *q, const int *rows, int count,
+static ct_status ask(ct_tree_searcher *s, const ct_question *q, const int *rows, int count,
                      double *out) {
   const ct_distances *d = s->plan->distances;
   if (count == 0) return CT_OK;
@@ -117,14 +117,14 @@ static ct_status ask(ct_searcher *s, const ct_question *q, const int *rows, int 
 }
 
 /* Rows are < limit. */
-static void offer(const ct_question *q, ct_answers *answers, const int *rows,
+static void offer(const ct_question *q, ct_tree_answers *answers, const int *rows,
                   const double *distance, int count) {
   for (int i = 0; i < count; i++)
-    if (rows[i] != q->without && ct_answers_admit(answers, distance[i], rows[i]))
-      ct_answers_add(answers, distance[i], rows[i]);
+    if (rows[i] != q->without && ct_tree_answers_admit(answers, distance[i], rows[i]))
+      ct_tree_answers_add(answers, distance[i], rows[i]);
 }
 
-static void enlist(ct_searcher *s, int pos, double least) {
+static void enlist(ct_tree_searcher *s, int pos, double least) {
   s->node[s->batch] = pos;
   s->row[s->batch] = s->plan->tree->point[pos];
   s->least[s->batch++] = least;
@@ -135,13 +135,14 @@ static int contains(const ct_tree *tree, int pos, int at) {
 }
 
 /* Whether the first calls have asked for the node's distance. */
-static int is_known(const ct_searcher *s, int pos) {
+static int is_known(const ct_tree_searcher *s, int pos) {
   return (pos >= s->low && pos < s->high) || contains(s->plan->tree, pos, s->at);
 }
 
 /* Compares the query with all descendants of a node, for want of room to keep it open; but for
  * those below a child that is an ancestor of the query and looks after its own. */
-static ct_status compare_all(ct_searcher *s, const ct_question *q, int node, ct_answers *answers) {
+static ct_status compare_all(ct_tree_searcher *s, const ct_question *q, int node,
+                             ct_tree_answers *answers) {
   const ct_tree *tree = s->plan->tree;
   int row[CT_SEARCH_BATCH], count = 0, end = node + tree->size[node];
   double distance[CT_SEARCH_BATCH];
@@ -160,12 +161,13 @@ static ct_status compare_all(ct_searcher *s, const ct_question *q, int node, ct_
 /* ---- opening nodes ---- */
 
 /* Keeps a node's children for later if there may be answers below it. */
-static ct_status open_node(ct_searcher *s, const ct_question *q, int pos, double least,
-                           double distance, ct_answers *answers) {
+static ct_status open_node(ct_tree_searcher *s, const ct_question *q, int pos, double least,
+                           double distance, ct_tree_answers *answers) {
   const ct_tree *tree = s->plan->tree;
   double bound = bound_by_node(s, distance, pos);
   if (bound < least) bound = least;
-  if (tree->size[pos] == 1 || !ct_answers_admit(answers, bound, tree->point[pos])) return CT_OK;
+  if (tree->size[pos] == 1 || !ct_tree_answers_admit(answers, bound, tree->point[pos]))
+    return CT_OK;
   if (s->opened >= s->capacity) return compare_all(s, q, pos, answers);
   push(s, (ct_open_node){bound, distance, pos, pos + 1});
   return CT_OK;
@@ -173,7 +175,7 @@ static ct_status open_node(ct_searcher *s, const ct_question *q, int pos, double
 
 /* Asks for the distances of the batch, takes answers, opens what may hold more. What was enlisted
  * at infinity is opened later, from its parent. */
-static ct_status finish_batch(ct_searcher *s, const ct_question *q, ct_answers *answers) {
+static ct_status finish_batch(ct_tree_searcher *s, const ct_question *q, ct_tree_answers *answers) {
   CT_TRY(ask(s, q, s->row, s->batch, s->distance));
   offer(q, answers, s->row, s->distance, s->batch);
   for (int i = 0; i < s->batch; i++)
@@ -185,8 +187,8 @@ static ct_status finish_batch(ct_searcher *s, const ct_question *q, ct_answers *
 
 /* Enlists children of an open node that may hold answers. What finds no room goes back to the heap,
  * which keeps a place for it. */
-static ct_status enlist_children(ct_searcher *s, const ct_question *q, ct_open_node open,
-                                 ct_answers *answers) {
+static ct_status enlist_children(ct_tree_searcher *s, const ct_question *q, ct_open_node open,
+                                 ct_tree_answers *answers) {
   const ct_tree *tree = s->plan->tree;
   int end = open.node + tree->size[open.node];
   while (open.child < end) {
@@ -198,7 +200,7 @@ static ct_status enlist_children(ct_searcher *s, const ct_question *q, ct_open_n
     }
     double least = bound_by_parent(s, open.distance, child);
     if (least < open.bound) least = open.bound;
-    if (ct_answers_admit(answers, least, row)) {
+    if (ct_tree_answers_admit(answers, least, row)) {
       if (!is_known(s, child)) {
         if (s->batch == CT_SEARCH_BATCH) {
           push(s, open);
@@ -215,12 +217,13 @@ static ct_status enlist_children(ct_searcher *s, const ct_question *q, ct_open_n
 }
 
 /* Fills the batch, up to a number of nodes, with children of the nearest open nodes. */
-static ct_status gather(ct_searcher *s, const ct_question *q, int wanted, ct_answers *answers) {
+static ct_status gather(ct_tree_searcher *s, const ct_question *q, int wanted,
+                        ct_tree_answers *answers) {
   while (s->opened > 0 && s->batch < wanted) {
     ct_open_node open = pop(s);
     if (open.bound > answers->bound) { /* and so are all others */
       s->opened = 0;
-    } else if (ct_answers_admit(answers, open.bound, s->plan->tree->point[open.node])) {
+    } else if (ct_tree_answers_admit(answers, open.bound, s->plan->tree->point[open.node])) {
       CT_TRY(enlist_children(s, q, open, answers));
     }
   }
@@ -231,7 +234,7 @@ static ct_status gather(ct_searcher *s, const ct_question *q, int wanted, ct_ans
 
 /* Widens the window around the query, to both sides, until it holds so many rows < limit. Returns
  * how many. */
-static int find_window(ct_searcher *s, const ct_question *q, int wanted) {
+static int find_window(ct_tree_searcher *s, const ct_question *q, int wanted) {
   const ct_tree *tree = s->plan->tree;
   int found = 0;
   s->low = s->high = s->at;
@@ -244,7 +247,8 @@ static int find_window(ct_searcher *s, const ct_question *q, int wanted) {
 }
 
 /* Enlists the ancestors that stand before the window. */
-static ct_status enlist_ancestors(ct_searcher *s, const ct_question *q, ct_answers *answers) {
+static ct_status enlist_ancestors(ct_tree_searcher *s, const ct_question *q,
+                                  ct_tree_answers *answers) {
   const ct_search_plan *plan = s->plan;
   for (int pos = plan->parent[s->at]; pos >= 0; pos = plan->parent[pos]) {
     if (pos >= s->low || plan->tree->point[pos] >= q->limit) continue;
@@ -255,7 +259,7 @@ static ct_status enlist_ancestors(ct_searcher *s, const ct_question *q, ct_answe
 }
 
 /* The ancestors of an indexed query and the window around it. */
-static ct_status begin_around(ct_searcher *s, const ct_question *q, ct_answers *answers) {
+static ct_status begin_around(ct_tree_searcher *s, const ct_question *q, ct_tree_answers *answers) {
   const ct_tree *tree = s->plan->tree;
   int wanted = 2 * answers->capacity + 8;
   if (answers->capacity == 0) wanted = 1;
@@ -272,7 +276,8 @@ static ct_status begin_around(ct_searcher *s, const ct_question *q, ct_answers *
   return gather(s, q, CT_SEARCH_BATCH, answers);
 }
 
-static ct_status begin_at_root(ct_searcher *s, const ct_question *q, ct_answers *answers) {
+static ct_status begin_at_root(ct_tree_searcher *s, const ct_question *q,
+                               ct_tree_answers *answers) {
   int calls = answers->capacity > 0 ? SHORT_CALLS : 0;
   s->at = -1;
   s->low = s->high = 0;
@@ -284,7 +289,7 @@ static ct_status begin_at_root(ct_searcher *s, const ct_question *q, ct_answers 
   return CT_OK;
 }
 
-ct_status ct_search_tree(ct_searcher *s, const ct_question *q, ct_answers *answers) {
+ct_status ct_search_tree(ct_tree_searcher *s, const ct_question *q, ct_tree_answers *answers) {
   s->batch = s->opened = 0;
   if (q->is_new) {
     CT_TRY(begin_at_root(s, q, answers));
@@ -334,7 +339,8 @@ ct_status ct_search_plan_make(ct_search_plan *plan, const ct_tree *tree,
   return CT_OK;
 }
 
-ct_status ct_searcher_make(ct_searcher *searcher, const ct_search_plan *plan, const ct_run *run) {
+ct_status ct_tree_searcher_make(ct_tree_searcher *searcher, const ct_search_plan *plan,
+                                const ct_run *run) {
   searcher->plan = plan;
   searcher->capacity = plan->tree->n < OPEN ? plan->tree->n : OPEN;
   searcher->evaluations = searcher->nodes = 0;

@@ -50,14 +50,16 @@ typedef struct {
   int low, high;                  /* the window: positions low .. high - 1 */
   double known[CT_SEARCH_WINDOW]; /* distances of its rows < limit */
   double evaluations, nodes;
-} ct_searcher;
+} ct_tree_searcher;
 
 ct_status ct_search_plan_make(ct_search_plan *plan, const ct_tree *tree,
                               const ct_distances *distances, const ct_run *run);
 
 /* All memory that a search needs; nothing is allocated in ct_search_tree(). */
-ct_status ct_searcher_make(ct_searcher *searcher, const ct_search_plan *plan, const ct_run *run);
+ct_status ct_tree_searcher_make(ct_tree_searcher *searcher, const ct_search_plan *plan,
+                                const ct_run *run);
 
-ct_status ct_search_tree(ct_searcher *searcher, const ct_question *question, ct_answers *answers);
+ct_status ct_search_tree(ct_tree_searcher *searcher, const ct_question *question,
+                         ct_tree_answers *answers);
 
 #endif

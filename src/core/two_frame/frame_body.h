@@ -95,7 +95,7 @@ INLINE void sieve_queries(const ct_group *g, ct_opened *o, int v, const fvec *y,
   *(floose *)(o->y_step + v) = step;
   *(floose *)(o->base + v) = AT(g->alpha_base + v) - 128.0f * FLOATS(sum) * step;
   *(floose *)(o->sieve + v) =
-      *need - AT(g->blur + v) - 1.001f * off - AT(g->noise + v) * b->max_noise;
+      *need - AT(g->blur + v) - 1.001f * off - AT(g->drift + v) * b->max_drift;
 }
 
 INLINE void project_body(const ct_group *g, ct_opened *o, const int t) {
@@ -129,7 +129,7 @@ INLINE void project_body(const ct_group *g, ct_opened *o, const int t) {
     rest = FMAX(rest, zero) + 1e-6f;
     ROOT(rest);
     fvec give =
-        AT(g->slack + v) + error * b->max_w + AT(g->noise + v) * b->max_noise + residual * b->eta;
+        AT(g->slack + v) + error * b->max_w + AT(g->drift + v) * b->max_drift + residual * b->eta;
     fvec need = AT(g->least + v) - give;
     fvec bound = AT(g->w_norm + v) * b->reach + norm * b->max_w + rest * b->max_residual;
     unsigned pass;

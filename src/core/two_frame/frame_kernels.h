@@ -4,7 +4,7 @@
 #include "two_frame/net.h"
 
 /* The inner loops of the two-frame search, in float, for one ball at a time. two_frame.c derives
- * what they compute; all arrays of lanes are padded to CT_LANES and hold harmless values there. */
+ * what they compute; all arrays of lanes are padded to CT_FRAME_LANES and hold harmless values there. */
 
 /* A group of queries of ball A, up to CT_GROUP_LANES lanes of its block. */
 #define CT_GROUP_LANES 64
@@ -16,7 +16,7 @@
 #define CT_WORDS (CT_FRAME_MAX / 4)
 
 typedef struct {
-  int lanes;                                  /* a multiple of CT_LANES */
+  int lanes;                                  /* a multiple of CT_FRAME_LANES */
   float alpha[CT_FRAME_MAX * CT_GROUP_LANES]; /* coordinate by coordinate */
   const float *w_norm;                        /* at the group's first lane, as residual */
   const float *residual;
@@ -24,11 +24,11 @@ typedef struct {
   float least[CT_GROUP_LANES]; /* proved lower bound of the k-th |rho|; 2 where nobody asks */
   float slack[CT_GROUP_LANES]; /* S_q */
   float doubt[CT_GROUP_LANES]; /* error of one entry of P_B e_q before it is whitened */
-  float noise[CT_GROUP_LANES]; /* g_q */
+  float drift[CT_GROUP_LANES]; /* g_q */
   float skip[CT_GROUP_LANES /
-             CT_LANES];      /* no query of these lanes needs a ball whose reach is below */
-  float skip_least;          /* the least of them */
-  float bar[CT_GROUP_LANES]; /* the query needs no ball whose top is below */
+             CT_FRAME_LANES]; /* no query of these lanes needs a ball whose reach is below */
+  float skip_least;           /* the least of them */
+  float bar[CT_GROUP_LANES];  /* the query needs no ball whose top is below */
   float bar_least;
   /* in bytes (two_frame_sieve.c), four coordinates a word */
   int alpha_word[CT_WORDS * CT_GROUP_LANES];
@@ -57,7 +57,7 @@ typedef struct {
   float eta;
   float max_w;
   float max_residual;
-  float max_noise;
+  float max_drift;
 } ct_target;
 
 /* What the projection leaves for the estimates of one ball. */

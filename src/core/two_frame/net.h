@@ -3,16 +3,16 @@
 
 #include <stdint.h>
 
-#include "pairs/noise.h"
+#include "pairs/drift.h"
 #include "pairs/pair_mixed.h"
 
 /* The index side of the two-frame search (two_frame.c has the mathematics): centres, the balls of
  * points around them, a frame of centres for each ball, every point's coordinates in its ball's
  * frame, and the table of the correlations of all centres with all points. */
 
-#define CT_FRAME_MAX 16 /* centres in a frame: 8 or 16 */
-#define CT_NEAR 32      /* balls that a ball knows as its nearest, itself first */
-#define CT_LANES 8      /* members of a ball are padded to a multiple of it */
+#define CT_FRAME_MAX 16  /* centres in a frame: 8 or 16 */
+#define CT_NEAR 32       /* balls that a ball knows as its nearest, itself first */
+#define CT_FRAME_LANES 8 /* members of a ball are padded to a multiple of it */
 
 /* One step of a 16-bit correlation. 1.02 still fits, so a correlation that rounding lifts above 1
  * does too. */
@@ -39,7 +39,7 @@ typedef struct {
  * after the other; arrays of padded length hold blocks of ld = padded[b + 1] - padded[b] lanes. */
 typedef struct {
   const ct_residual *points;
-  const double *noise_of; /* noise of each of points (noise.h); not kept */
+  const double *drift_of; /* drift of each of points (drift.h); not kept */
   int count;              /* members in all */
   int *position;          /* count, of points */
   int *row;               /* count: of the index; new points: as position */
@@ -52,7 +52,7 @@ typedef struct {
   float *residual;  /* bound on the norm of what the frame does not explain */
   float *w_norm;    /* bound on |w| */
   float *alpha_sum; /* bound on sum |alpha| */
-  float *noise;     /* bound on each one's noise */
+  float *drift;     /* bound on each one's drift */
   ct_table table;
   ct_outline outline; /* where the net has coarse frames */
 } ct_members;
@@ -85,7 +85,7 @@ typedef struct {
   int *frame; /* of each ball, and below: as in ct_net */
   float *whiten;
   float *lift;
-  float *frame_noise;
+  float *frame_drift;
   float *cross; /* count * count: bound on |<f_i, h_j>|, f and h the bases of two frames */
 } ct_coarse;
 
@@ -96,7 +96,7 @@ typedef struct {
   int count;     /* of balls */
   int sound;     /* whether the correlations behave as those of a process, see two_frame.c */
   double radius; /* in d: nearly every member is as near to its centre */
-  ct_noise noise;
+  ct_drift drift;
   double *norm; /* |V| of each position of the index */
   ct_members members;
   int *centre; /* position of each ball's centre */
@@ -108,24 +108,24 @@ typedef struct {
   float *lift;    /* bound on sqrt(frame_size) |M| */
   float *stretch; /* bound on |M G M' - I| */
   float *eta;     /* bound on how much of a member's residual its frame still explains */
-  float *frame_noise;                      /* largest noise of the frame's centres */
-  float *max_w, *max_residual, *max_noise; /* over the members of each ball */
+  float *frame_drift;                      /* largest drift of the frame's centres */
+  float *max_w, *max_residual, *max_drift; /* over the members of each ball */
   int *min_row;
-  float centre_noise; /* the largest of all centres and */
-  float noise_most;   /* of all members */
+  float centre_drift; /* the largest of all centres and */
+  float drift_most;   /* of all members */
   float *reach; /* count * count: reach[a * count + b] bounds |M_a rho(frame a, x)|, x in b, */
                 /* where the table has the rows that say so */
   ct_coarse coarse;
 } ct_net;
 
-/* A sound net's points have a measured |u|^2 of at most this and their squared noise: the table
+/* A sound net's points have a measured |u|^2 of at most this and their squared drift: the table
  * holds such correlations. */
 #define CT_LARGEST_SQUARE 1.01
 
-/* A bound on |u| of all of them: u of the process has the measured square but for noise once more.
+/* A bound on |u| of all of them: u of the process has the measured square but for drift once more.
  */
 static inline double ct_largest_feature(const ct_net *net) {
-  return 1.005 + 1.415 * (double)net->noise_most;
+  return 1.005 + 1.415 * (double)net->drift_most;
 }
 
 /* All of a net but its table: chooses the radius (<= 0) and the frame size (0) where they are not
@@ -136,7 +136,7 @@ ct_status ct_net_build(ct_net *net, const ct_residual *index, const ct_residual 
                        double radius, int frame_size, int most, int *built, double done,
                        double share, ct_stats *stats, const ct_run *run);
 
-/* Whether the noise of a net holds for new points, too. */
+/* Whether the drift of a net holds for new points, too. */
 int ct_net_holds_for(const ct_net *net, const ct_residual *asking);
 
 /* Finds centres greedily until every point that can be measured lies within radius of one, or there
@@ -150,7 +150,7 @@ ct_status ct_net_cover(ct_net *net, const ct_residual *index, double radius, int
 ct_status ct_net_frames(ct_net *net, int frame_size, double done, double share, ct_stats *stats,
                         const ct_run *run);
 
-/* Frames of the centres that net->frame lists: whiten, lift, stretch, frame_noise. */
+/* Frames of the centres that net->frame lists: whiten, lift, stretch, frame_drift. */
 ct_status ct_frames_make(ct_net *net, double done, double share, const ct_run *run);
 
 /* Members from an assignment: ball_of[i] of each of points, -1: in none. position: of each row of
@@ -159,7 +159,7 @@ ct_status ct_members_lay_out(ct_members *members, const ct_residual *points, con
                              const int *ball_of, int balls, const ct_run *run);
 
 /* Coordinates of members in the frames of their balls. net->sound becomes 0 when a norm comes out
- * negative by more than noise. */
+ * negative by more than drift. */
 ct_status ct_members_coordinates(ct_members *members, ct_net *net, double done, double share,
                                  ct_stats *stats, const ct_run *run);
 

@@ -58,20 +58,20 @@ static double largest_norm(const ct_net *net, const ct_residual *asking) {
 }
 
 int ct_net_holds_for(const ct_net *net, const ct_residual *asking) {
-  return largest_norm(net, asking) <= net->noise.norm;
+  return largest_norm(net, asking) <= net->drift.norm;
 }
 
 static ct_status measure(ct_net *net, const ct_residual *index, const ct_residual *asking,
                          const ct_run *run) {
-  double *noise;
+  double *drift;
   net->index = index;
   ct_pairs_init(&net->pairs, index, run->simd);
   CT_NEW(net->norm, &run->arena, index->n);
-  CT_NEW(noise, &run->arena, index->n);
-  net->members.noise_of = noise;
+  CT_NEW(drift, &run->arena, index->n);
+  net->members.drift_of = drift;
 #pragma omp parallel for num_threads(run->threads) schedule(static)
   for (int i = 0; i < index->n; i++) net->norm[i] = ct_residual_norm(index, i);
-  return ct_noise_of_index(&net->noise, &net->pairs, net->norm, largest_norm(net, asking), noise,
+  return ct_drift_of_index(&net->drift, &net->pairs, net->norm, largest_norm(net, asking), drift,
                            run);
 }
 

@@ -14,13 +14,13 @@
  * a ball the sum bounds what any two members correlate by: the top of a pair of balls. Where far
  * balls hardly correlate it is little above the last term, of .5 or so.
  *
- * A search rejects a ball whose top is below its bound less the noise of the canonical rho. The
+ * A search rejects a ball whose top is below its bound less the drift of the canonical rho. The
  * table has the rows of the other pairs: those of a top of a level or more, fewer where memory is
  * short. For pairs between, which only searches with low bounds meet, the products are made when
  * they are met (two_frame_measure.c): which rows there are is a matter of speed.
  *
- * Reaches, norms and noise are those of two_frame.c, for the coarse frames. cross is summed in
- * doubles from floats of the centres' correlations: each off by its rounding, 6e-8, and noise,
+ * Reaches, norms and drift are those of two_frame.c, for the coarse frames. cross is summed in
+ * doubles from floats of the centres' correlations: each off by its rounding, 6e-8, and drift,
  * lifted by both frames. Roundings of the sum of tops itself, of floats, are below 1e-6 of it. */
 
 #include "two_frame/net.h"
@@ -119,7 +119,7 @@ static ct_net view_of(const ct_net *net, const ct_members *members) {
   view.frame = net->coarse.frame;
   view.whiten = net->coarse.whiten;
   view.lift = net->coarse.lift;
-  view.frame_noise = net->coarse.frame_noise;
+  view.frame_drift = net->coarse.frame_drift;
   view.members = *members;
   return view;
 }
@@ -133,7 +133,7 @@ static ct_status make_frames(ct_net *net, double done, const ct_run *run) {
   CT_TRY(ct_frames_make(&view, done, 0, run));
   coarse->whiten = view.whiten;
   coarse->lift = view.lift;
-  coarse->frame_noise = view.frame_noise;
+  coarse->frame_drift = view.frame_drift;
   return CT_OK;
 }
 
@@ -159,8 +159,8 @@ static double cross_of(const ct_net *net, int a, int b) {
       for (int l = 0; l <= j; l++) sum += AG[i][l] * B[j * t + l];
       square += sum * sum;
     }
-  double noise = (double)net->coarse.frame_noise[a] * net->coarse.frame_noise[b];
-  return sqrt(square) + (double)net->coarse.lift[a] * net->coarse.lift[b] * (1e-7 + noise);
+  double drift = (double)net->coarse.frame_drift[a] * net->coarse.frame_drift[b];
+  return sqrt(square) + (double)net->coarse.lift[a] * net->coarse.lift[b] * (1e-7 + drift);
 }
 
 static void cross_row(void *data, int j, int thread) {
@@ -195,7 +195,7 @@ static void outline_ball(void *data, int i, int thread) {
   size_t at = members->padded[b];
   int size = members->start[b + 1] - members->start[b];
   (void)thread;
-  view->max_noise[b] = largest(members->noise + at, size);
+  view->max_drift[b] = largest(members->drift + at, size);
   task->outline->w[b] = largest(members->w_norm + at, size);
   task->outline->residual[b] = largest(members->residual + at, size);
   for (int j = 0; j < view->coarse.count; j++)
@@ -258,7 +258,7 @@ ct_status ct_coarse_outline(ct_net *net, ct_members *members, ct_table_work *wor
   CT_NEW(members->outline.w, &run->arena, balls);
   CT_NEW(members->outline.residual, &run->arena, balls);
   CT_NEW(members->outline.reach, &run->arena, balls * (size_t)net->coarse.count);
-  CT_NEW(view.max_noise, &run->arena, balls);
+  CT_NEW(view.max_drift, &run->arena, balls);
   CT_TRY(ct_members_coordinates(&view.members, &view, done, share * 0.1, stats, run));
   if (!view.sound) net->sound = 0;
   CT_TRY(coarse_rows(&view, run));

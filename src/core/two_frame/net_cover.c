@@ -26,8 +26,8 @@
 #define MISSES_FLAT 8
 #define MISSES_DEEP 16
 
-/* A centre measures everybody: it must itself be measured well. Squared noise. */
-#define CENTRE_NOISE 1e-4
+/* A centre measures everybody: it must itself be measured well. Squared drift. */
+#define CENTRE_DRIFT 1e-4
 
 typedef struct {
   int position;
@@ -221,7 +221,7 @@ static ct_status start_progress(progress *at, const ct_net *net, int most, const
   shuffle(at->order, n);
   at->start = at->covered = 0;
   for (int i = 0; i < n; i++) {
-    int usable = net->index->scale[i] > 0 && net->members.noise_of[i] <= sqrt(CENTRE_NOISE);
+    int usable = net->index->scale[i] > 0 && net->members.drift_of[i] <= sqrt(CENTRE_DRIFT);
     at->best[i] = usable ? 0 : 2;
     at->ball_of[i] = -1;
     at->covered += !usable;

@@ -195,14 +195,14 @@ static void make_frame(void *task, int b, int thread) {
     whiten[i] = (float)M[i];
     M[i] = whiten[i];
   }
-  double noise = 0, norm = norm_bound(M, t);
+  double drift = 0, norm = norm_bound(M, t);
   for (int k = 0; k < t; k++) {
-    double own = net->members.noise_of[centre[k]];
-    noise = own > noise ? own : noise;
+    double own = net->members.drift_of[centre[k]];
+    drift = own > drift ? own : drift;
   }
-  net->frame_noise[b] = (float)(noise * CT_FLOAT_UP);
+  net->frame_drift[b] = (float)(drift * CT_FLOAT_UP);
   net->lift[b] = (float)(sqrt((double)t) * norm * CT_FLOAT_UP);
-  double off = defect(M, G, t) + norm * norm * t * noise * noise;
+  double off = defect(M, G, t) + norm * norm * t * drift * drift;
   net->stretch[b] = (float)(off * CT_FLOAT_UP + 1e-9);
 }
 
@@ -222,19 +222,19 @@ ct_status ct_frames_make(ct_net *net, double done, double share, const ct_run *r
   CT_NEW(net->whiten, &run->arena, count * t * t);
   CT_NEW(net->lift, &run->arena, count);
   CT_NEW(net->stretch, &run->arena, count);
-  CT_NEW(net->frame_noise, &run->arena, count);
+  CT_NEW(net->frame_drift, &run->arena, count);
   return ct_rounds_run(make_frame, &f, net->count, 8, done, share, run);
 }
 
 /* ---- what holds for all members of a ball ---- */
 
-/* w is M rho up to its rounding and to noise, and M G M' is I up to stretch. Nor does a frame
+/* w is M rho up to its rounding and to drift, and M G M' is I up to stretch. Nor does a frame
  * explain more of a residual than there is, which is all that is known of centres that depend on
  * each other, such as duplicates with a nugget: they stretch M G M' by 1. */
 static float eta_bound(const ct_net *net, int b) {
   double stretch = net->stretch[b], w = net->max_w[b];
   double off = 2 * CT_FLOAT_ROUND * w + stretch * w +
-               (double)net->lift[b] * net->frame_noise[b] * net->max_noise[b];
+               (double)net->lift[b] * net->frame_drift[b] * net->max_drift[b];
   float whole = net->max_residual[b];
   if (stretch > 0.5) return whole;
   float eta = (float)(off / sqrt(1 - stretch) * CT_FLOAT_UP);
@@ -244,16 +244,16 @@ static float eta_bound(const ct_net *net, int b) {
 static void summarize_ball(ct_net *net, int b) {
   const ct_members *members = &net->members;
   size_t block = members->padded[b];
-  float w = 0, residual = 0, noise = 0;
+  float w = 0, residual = 0, drift = 0;
   for (int i = 0; i < members->start[b + 1] - members->start[b]; i++) {
     size_t at = block + (size_t)i;
     w = members->w_norm[at] > w ? members->w_norm[at] : w;
     residual = members->residual[at] > residual ? members->residual[at] : residual;
-    noise = members->noise[at] > noise ? members->noise[at] : noise;
+    drift = members->drift[at] > drift ? members->drift[at] : drift;
   }
   net->max_w[b] = w;
   net->max_residual[b] = residual;
-  net->max_noise[b] = noise;
+  net->max_drift[b] = drift;
   net->min_row[b] = members->row[members->start[b]];
   net->eta[b] = eta_bound(net, b);
 }
@@ -267,15 +267,15 @@ ct_status ct_net_frames(ct_net *net, int frame_size, double done, double share, 
   CT_TRY(ct_frames_make(net, done + share * 0.53, share * 0.1, run));
   CT_NEW(net->max_w, &run->arena, count);
   CT_NEW(net->max_residual, &run->arena, count);
-  CT_NEW(net->max_noise, &run->arena, count);
+  CT_NEW(net->max_drift, &run->arena, count);
   CT_NEW(net->min_row, &run->arena, count);
   CT_NEW(net->eta, &run->arena, count);
   CT_TRY(ct_members_coordinates(&net->members, net, done + share * 0.66, share * 0.3, stats, run));
-  net->centre_noise = net->noise_most = 0;
+  net->centre_drift = net->drift_most = 0;
   for (int b = 0; b < net->count; b++) {
     summarize_ball(net, b);
-    if (net->frame_noise[b] > net->centre_noise) net->centre_noise = net->frame_noise[b];
-    if (net->max_noise[b] > net->noise_most) net->noise_most = net->max_noise[b];
+    if (net->frame_drift[b] > net->centre_drift) net->centre_drift = net->frame_drift[b];
+    if (net->max_drift[b] > net->drift_most) net->drift_most = net->max_drift[b];
   }
   return CT_OK;
 }

@@ -19,7 +19,7 @@ ct_status ct_members_lay_out(ct_members *members, const ct_residual *points, con
     if (ball_of[i] >= 0) members->start[ball_of[i] + 1]++;
   members->padded[0] = 0;
   for (int b = 0; b < balls; b++) {
-    int lanes = (members->start[b + 1] + CT_LANES - 1) / CT_LANES * CT_LANES;
+    int lanes = (members->start[b + 1] + CT_FRAME_LANES - 1) / CT_FRAME_LANES * CT_FRAME_LANES;
     members->padded[b + 1] = members->padded[b] + (size_t)lanes;
     members->start[b + 1] += members->start[b];
     at[b] = members->start[b];
@@ -117,7 +117,7 @@ static void clear_block(ct_members *members, int t, size_t block, int ld, float 
   memset(members->alpha + block * (size_t)t, 0, (size_t)(t * ld) * sizeof *members->alpha);
   for (int i = 0; i < ld; i++) {
     size_t at = block + (size_t)i;
-    members->residual[at] = members->w_norm[at] = members->alpha_sum[at] = members->noise[at] = 0;
+    members->residual[at] = members->w_norm[at] = members->alpha_sum[at] = members->drift[at] = 0;
   }
 }
 
@@ -152,13 +152,13 @@ static void ball_coordinates(void *task, int b, int thread) {
     ct_frame_correlate(net, members->points, x, centre, rho, work);
     coordinates_of(M, rho, t, &here);
     store(members, &here, t, at, w + lane * t);
-    double noise = members->noise_of[x];
-    double doubt = noise + (double)members->alpha_sum[at] * net->frame_noise[b];
+    double drift = members->drift_of[x];
+    double doubt = drift + (double)members->alpha_sum[at] * net->frame_drift[b];
     double own = own_norm(net, members->points, x);
     double left = unexplained(own, &here, rho, G, t), give = doubt * doubt;
-    if (left < -give || own > CT_LARGEST_SQUARE + noise * noise || !(give < 1e6))
+    if (left < -give || own > CT_LARGEST_SQUARE + drift * drift || !(give < 1e6))
       f->unsound[thread]++;
-    members->noise[at] = (float)(noise * CT_FLOAT_UP);
+    members->drift[at] = (float)(drift * CT_FLOAT_UP);
     members->residual[at] = (float)((sqrt((left > 0 ? left : 0) + give) +
                                      2 * CT_FLOAT_ROUND * (double)members->alpha_sum[at]) *
                                     CT_FLOAT_UP);
@@ -192,7 +192,7 @@ ct_status ct_members_coordinates(ct_members *members, ct_net *net, double done, 
   CT_NEW(members->residual, &run->arena, lanes);
   CT_NEW(members->w_norm, &run->arena, lanes);
   CT_NEW(members->alpha_sum, &run->arena, lanes);
-  CT_NEW(members->noise, &run->arena, lanes);
+  CT_NEW(members->drift, &run->arena, lanes);
   CT_TRY(ct_rounds_run(ball_coordinates, &f, net->count, 8, done, share, run));
   for (int i = 0; i < run->threads; i++)
     if (f.unsound[i]) net->sound = 0;

@@ -16,8 +16,8 @@ enum {
   LEAST,
   NORM,
   GRAM_STEP,
-  CENTRE_NOISE,
-  NOISE_MOST,
+  CENTRE_DRIFT,
+  DRIFT_MOST,
   MEMBERS,
   LANES,
   ENTRIES,
@@ -29,15 +29,15 @@ void ct_net_numbers(const ct_net *net, double numbers[CT_NET_NUMBERS]) {
   numbers[FRAME_SIZE] = net->frame_size;
   numbers[BALLS] = net->count;
   numbers[SOUND] = net->sound;
-  numbers[WEIGHTS] = net->noise.weights;
-  numbers[UNIT] = net->noise.unit;
-  numbers[SHIFT] = net->noise.shift;
-  numbers[SPREAD] = net->noise.spread;
-  numbers[LEAST] = net->noise.least;
-  numbers[NORM] = net->noise.norm;
+  numbers[WEIGHTS] = net->drift.weights;
+  numbers[UNIT] = net->drift.unit;
+  numbers[SHIFT] = net->drift.shift;
+  numbers[SPREAD] = net->drift.spread;
+  numbers[LEAST] = net->drift.least;
+  numbers[NORM] = net->drift.norm;
   numbers[GRAM_STEP] = net->gram_step;
-  numbers[CENTRE_NOISE] = (double)net->centre_noise;
-  numbers[NOISE_MOST] = (double)net->noise_most;
+  numbers[CENTRE_DRIFT] = (double)net->centre_drift;
+  numbers[DRIFT_MOST] = (double)net->drift_most;
   numbers[MEMBERS] = net->members.count;
   numbers[LANES] = (double)net->members.lanes;
   numbers[ENTRIES] = (double)net->members.table.entries;
@@ -56,7 +56,7 @@ static int is_bound(double value) {
   return value >= 0 && value <= NUMBER_MOST;
 }
 
-static int noise_in_range(const double numbers[CT_NET_NUMBERS], int has_factor) {
+static int drift_in_range(const double numbers[CT_NET_NUMBERS], int has_factor) {
   int unseen = numbers[WEIGHTS] == CT_WEIGHTS_UNSEEN;
   return whole_within(numbers[WEIGHTS], CT_WEIGHTS_UNSEEN,
                       has_factor ? CT_WEIGHTS_SOLVED : CT_WEIGHTS_UNSEEN) &&
@@ -71,26 +71,26 @@ int ct_net_of_numbers(ct_net *net, const double numbers[CT_NET_NUMBERS], const c
              whole_within(numbers[BALLS], 1, n) && whole_within(numbers[MEMBERS], 1, n) &&
              whole_within(numbers[GRAM_STEP], numbers[BALLS], numbers[BALLS] + 64) &&
              whole_within(numbers[LANES], numbers[MEMBERS],
-                          numbers[MEMBERS] + CT_LANES * numbers[BALLS]) &&
+                          numbers[MEMBERS] + CT_FRAME_LANES * numbers[BALLS]) &&
              whole_within(numbers[ENTRIES], 0, numbers[LANES] * numbers[BALLS]) &&
              whole_within(numbers[COARSE], 0, numbers[BALLS]) && is_bound(numbers[RADIUS]) &&
-             noise_in_range(numbers, index->factor != NULL) && is_bound(numbers[CENTRE_NOISE]) &&
-             is_bound(numbers[NOISE_MOST]);
+             drift_in_range(numbers, index->factor != NULL) && is_bound(numbers[CENTRE_DRIFT]) &&
+             is_bound(numbers[DRIFT_MOST]);
   if (!fits) return 0;
   *net = (ct_net){.index = index,
                   .frame_size = (int)numbers[FRAME_SIZE],
                   .count = (int)numbers[BALLS],
                   .sound = numbers[SOUND] != 0,
                   .radius = numbers[RADIUS],
-                  .noise = {.weights = (ct_weights)numbers[WEIGHTS],
+                  .drift = {.weights = (ct_weights)numbers[WEIGHTS],
                             .unit = numbers[UNIT],
                             .shift = numbers[SHIFT],
                             .spread = numbers[SPREAD],
                             .least = numbers[LEAST],
                             .norm = numbers[NORM]},
                   .gram_step = (int)numbers[GRAM_STEP],
-                  .centre_noise = (float)numbers[CENTRE_NOISE],
-                  .noise_most = (float)numbers[NOISE_MOST]};
+                  .centre_drift = (float)numbers[CENTRE_DRIFT],
+                  .drift_most = (float)numbers[DRIFT_MOST]};
   net->members.points = index;
   net->members.count = (int)numbers[MEMBERS];
   net->members.lanes = (size_t)numbers[LANES];
@@ -119,7 +119,7 @@ void ct_net_arrays(ct_net *net, ct_net_array arrays[CT_NET_ARRAYS]) {
   arrays[i++] = ARRAY(members.residual, lanes);
   arrays[i++] = ARRAY(members.w_norm, lanes);
   arrays[i++] = ARRAY(members.alpha_sum, lanes);
-  arrays[i++] = ARRAY(members.noise, lanes);
+  arrays[i++] = ARRAY(members.drift, lanes);
   arrays[i++] = ARRAY(members.table.block, balls + 1);
   arrays[i++] = ARRAY(members.table.place, net->coarse.count > 0 ? balls * balls : 0);
   arrays[i++] = ARRAY(members.table.cell, net->members.table.entries);
@@ -135,10 +135,10 @@ void ct_net_arrays(ct_net *net, ct_net_array arrays[CT_NET_ARRAYS]) {
   arrays[i++] = ARRAY(lift, balls);
   arrays[i++] = ARRAY(stretch, balls);
   arrays[i++] = ARRAY(eta, balls);
-  arrays[i++] = ARRAY(frame_noise, balls);
+  arrays[i++] = ARRAY(frame_drift, balls);
   arrays[i++] = ARRAY(max_w, balls);
   arrays[i++] = ARRAY(max_residual, balls);
-  arrays[i++] = ARRAY(max_noise, balls);
+  arrays[i++] = ARRAY(max_drift, balls);
   arrays[i++] = ARRAY(min_row, balls);
   arrays[i++] = ARRAY(reach, balls * balls);
   arrays[i++] = ARRAY(coarse.ball, far);
@@ -146,7 +146,7 @@ void ct_net_arrays(ct_net *net, ct_net_array arrays[CT_NET_ARRAYS]) {
   arrays[i++] = ARRAY(coarse.frame, far ? balls * frame : 0);
   arrays[i++] = ARRAY(coarse.whiten, far ? balls * frame * frame : 0);
   arrays[i++] = ARRAY(coarse.lift, far ? balls : 0);
-  arrays[i++] = ARRAY(coarse.frame_noise, far ? balls : 0);
+  arrays[i++] = ARRAY(coarse.frame_drift, far ? balls : 0);
   arrays[i++] = ARRAY(coarse.cross, far * far);
 }
 
@@ -196,12 +196,12 @@ static int floats_in_range(const ct_net *net) {
   for (int i = 0; i < net->index->n; i++) wild |= !is_bound(net->norm[i]);
   return !wild && all_numbers(m->alpha, frame * m->lanes) && all_numbers(m->residual, m->lanes) &&
          all_numbers(m->w_norm, m->lanes) && all_numbers(m->alpha_sum, m->lanes) &&
-         all_numbers(m->noise, m->lanes) &&
+         all_numbers(m->drift, m->lanes) &&
          all_numbers(net->gram, balls * (size_t)net->gram_step) &&
          all_numbers(net->whiten, balls * frame * frame) && all_numbers(net->lift, balls) &&
          all_numbers(net->stretch, balls) && all_numbers(net->eta, balls) &&
-         all_numbers(net->frame_noise, balls) && all_numbers(net->max_w, balls) &&
-         all_numbers(net->max_residual, balls) && all_numbers(net->max_noise, balls) &&
+         all_numbers(net->frame_drift, balls) && all_numbers(net->max_w, balls) &&
+         all_numbers(net->max_residual, balls) && all_numbers(net->max_drift, balls) &&
          all_numbers(net->reach, balls * balls);
 }
 
@@ -229,7 +229,7 @@ static int coarse_in_range(const ct_net *net) {
           all_within(coarse->of, balls, 0, coarse->count - 1) &&
           all_within(coarse->frame, balls * frame, 0, net->count - 1) &&
           all_numbers(coarse->whiten, balls * frame * frame) && all_numbers(coarse->lift, balls) &&
-          all_numbers(coarse->frame_noise, balls) && all_numbers(coarse->cross, far * far) &&
+          all_numbers(coarse->frame_drift, balls) && all_numbers(coarse->cross, far * far) &&
           all_numbers(outline->w, balls) && all_numbers(outline->residual, balls) &&
           all_numbers(outline->reach, far * balls));
 }
@@ -241,7 +241,9 @@ static int layout_in_range(const ct_net *net) {
   for (int b = 0; b < net->count; b++) {
     if (m->start[b + 1] < m->start[b] || m->start[b + 1] > m->count) return 0;
     size_t size = (size_t)(m->start[b + 1] - m->start[b]);
-    if (m->padded[b + 1] != m->padded[b] + (size + CT_LANES - 1) / CT_LANES * CT_LANES) return 0;
+    if (m->padded[b + 1] !=
+        m->padded[b] + (size + CT_FRAME_LANES - 1) / CT_FRAME_LANES * CT_FRAME_LANES)
+      return 0;
     if (!all_within(m->ball + m->start[b], size, b, b)) return 0;
   }
   return m->start[net->count] == m->count && m->padded[net->count] == m->lanes;

@@ -266,7 +266,7 @@ typedef struct {
   int balls;
 } reach_task;
 
-/* |M_a R| differs from |M_a R~| by what the table and noise may be off, lifted by M_a, and by the
+/* |M_a R| differs from |M_a R~| by what the table and drift may be off, lifted by M_a, and by the
  * roundings of the float product, (t + 1) of 6e-8 for each of t terms of at most |M| each. */
 float ct_reach_of(const ct_net *net, int a, int b, ct_simd simd) {
   int t = net->frame_size, ld = ct_members_width(&net->members, b);
@@ -279,7 +279,7 @@ float ct_reach_of(const ct_net *net, int a, int b, ct_simd simd) {
   }
   const float *whiten = net->whiten + (size_t)a * (size_t)(t * t);
   double most = ct_frame_kernels_of(simd, t)->reach(whiten, row, ld);
-  double off = net->lift[a] * (rounding + (double)net->frame_noise[a] * net->max_noise[b]);
+  double off = net->lift[a] * (rounding + (double)net->frame_drift[a] * net->max_drift[b]);
   return (float)((sqrt(most) / CT_TABLE_STEPS * (1 + 1e-6) + off) * (1 + 1e-6));
 }
 

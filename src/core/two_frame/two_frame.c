@@ -40,40 +40,40 @@
  * this, and each part is bounded where it arises:
  *
  *  (a) Measured correlations. There are u_i, features of a covariance, such that any correlation of
- *      the pair engine or of ct_residual_t() is off from <u_i, u_j> by at most noise_i noise_j.
- *      noise.c proves it for V from our own factor: noise is what limits ill-conditioned data,
+ *      the pair engine or of ct_residual_t() is off from <u_i, u_j> by at most drift_i drift_j.
+ *      drift.c proves it for V from our own factor: drift is what limits ill-conditioned data,
  *      where p is 1e-6 or less, and it is carried point by point.
  *
  *  (b) V of the user's own may belong to no process. Then (1) still holds but norms mean nothing.
  *      So every member's |e_x|^2 is computed as |u|^2 - 2 alpha . rho + alpha' G alpha in doubles,
- *      and |u|^2 = (k(0) - |V|^2) / p: if one is below 0, or |u|^2 above 1, by more than noise, or
- *      if noise is infinite, the net counts as unsound and the scan, which assumes nothing, answers
+ *      and |u|^2 = (k(0) - |V|^2) / p: if one is below 0, or |u|^2 above 1, by more than drift, or
+ *      if drift is infinite, the net counts as unsound and the scan, which assumes nothing, answers
  *      instead.
  *
- *  (c) Norms. |e_x|^2 from measured rho_ij is off by at most (noise_x + sum |alpha_k|
- *      noise_{A_k})^2, as for any quadratic form with such errors; r_x includes it, and 1.2e-7
+ *  (c) Norms. |e_x|^2 from measured rho_ij is off by at most (drift_x + sum |alpha_k|
+ *      drift_{A_k})^2, as for any quadratic form with such errors; r_x includes it, and 1.2e-7
  *      sum |alpha_k| for alpha being stored in floats, so r_x serves in both roles.
  *
  *  (d) Orthogonality. Let H = M G M' be the Gram matrix of the f_i and |H - I| <= stretch
- *      (computed in doubles from the rounded M, plus noise). Then |P_B e_q|^2 >= |y|^2 / (1 +
+ *      (computed in doubles from the rounded M, plus drift). Then |P_B e_q|^2 >= |y|^2 / (1 +
  *      stretch), so rest_q^2 <= r_q^2 - |y|^2 / (1 + stretch). And e_x is not quite orthogonal to
- *      the frame: <e_x, f_i> = <u_x, f_i> - (H w)_i, of norm at most the rounding of w, the noise
+ *      the frame: <e_x, f_i> = <u_x, f_i> - (H w)_i, of norm at most the rounding of w, the drift
  *      of <u_x, f_i>, and stretch |w|, together eta_B after division by sqrt(1 - stretch), or the
  *      largest r_x where that is less. It adds r_q eta_B.
  *
  *  (e) z and y. One z_k is off by the table's error, the roundings of t + 1 floats of size at most
- *      1 + sum |alpha|, and noise: doubt_q. M lifts it by at most lift_B = sqrt(t) |M|, and the
+ *      1 + sum |alpha|, and drift: doubt_q. M lifts it by at most lift_B = sqrt(t) |M|, and the
  *      rounded product with M, or with beta, adds t + 1 roundings of terms that lift bounds in the
  *      same way. So y is known to doubt_q lift_B: |y| counts less by that in rest_q, and the
  *      estimate is off by that times |w_x|.
  *
  *  (f) The estimate's own sums: sum |alpha| times the table's error, 2 t + 6 roundings of terms
  *      that add up to sum |alpha| + 2, and 1e-6 for the dozen operations on thresholds: slack_q.
- *      Noise of the table and of the canonical rho that is to be bounded: (noise_q + sum |alpha|
- *      noise_A) noise_x, noise_x at most the ball's largest.
+ *      Drift of the table and of the canonical rho that is to be bounded: (drift_q + sum |alpha|
+ *      drift_A) drift_x, drift_x at most the ball's largest.
  *
  * So a point is rejected only if |estimate| + rest_q r_x < least - slack_q - doubt_q lift_B max |w|
- * - (noise_q + sum |alpha| noise_A) max noise_x - r_q eta_B, least being a proved lower bound of
+ * - (drift_q + sum |alpha| drift_A) max drift_x - r_q eta_B, least being a proved lower bound of
  * the k-th canonical |rho|, rounded down. With p of 1e-9 and less all of this may exceed 1: then
  * nothing is rejected, the query collects more candidates than it may, and the scan answers it.
  *
@@ -100,8 +100,8 @@
 #define CROWD_MOST 16384
 
 /* The balls of a group in two passes: the rest of the nearest, then all others. */
-static void search_group(const ct_two_frame *search, ct_searcher *s, const ct_ask_group *group,
-                         ct_ask *ask, int met) {
+static void search_group(const ct_two_frame *search, ct_two_frame_searcher *s,
+                         const ct_ask_group *group, ct_ask *ask, int met) {
   const ct_net *net = search->net;
   const int *near = net->near + (size_t)group->ball * CT_NEAR;
   int count = 0, highest = 0, stamp = ++s->stamp;
@@ -123,7 +123,7 @@ static void search_group(const ct_two_frame *search, ct_searcher *s, const ct_as
 
 /* ---- units ---- */
 
-static void start_asks(const ct_two_frame *search, ct_searcher *s, int first, int last) {
+static void start_asks(const ct_two_frame *search, ct_two_frame_searcher *s, int first, int last) {
   s->asks = 0;
   for (int g = first; g < last; g++) {
     const ct_ask_group *group = search->group + g;
@@ -145,7 +145,7 @@ static void start_asks(const ct_two_frame *search, ct_searcher *s, int first, in
 
 static void search_unit(void *task, int unit, int thread) {
   const ct_two_frame *search = task;
-  ct_searcher *s = search->searcher + thread;
+  ct_two_frame_searcher *s = search->searcher + thread;
   int first = search->unit[unit], last = search->unit[unit + 1], met[CT_UNIT_QUERIES], ball = -1;
   start_asks(search, s, first, last);
   ct_seed_unit(search, s, first, last, met);
@@ -212,7 +212,7 @@ static ct_status cut_groups(ct_two_frame *search, int count, const ct_run *run) 
     int ball = members->ball[search->asked[i]], width = ct_members_width(members, ball);
     group->ball = ball;
     group->first = i;
-    group->first_lane = lane_of(search, i) / CT_LANES * CT_LANES;
+    group->first_lane = lane_of(search, i) / CT_FRAME_LANES * CT_FRAME_LANES;
     group->lanes = width - group->first_lane;
     if (group->lanes > CT_GROUP_LANES) group->lanes = CT_GROUP_LANES;
     int end = group->first_lane + group->lanes;
@@ -223,7 +223,8 @@ static ct_status cut_groups(ct_two_frame *search, int count, const ct_run *run) 
   return CT_OK;
 }
 
-static ct_status new_searcher(const ct_two_frame *search, ct_searcher *s, const ct_run *run) {
+static ct_status new_searcher(const ct_two_frame *search, ct_two_frame_searcher *s,
+                              const ct_run *run) {
   const ct_net *net = search->net;
   size_t balls = (size_t)net->count, t = (size_t)net->frame_size;
   int capacity = 4 * search->k + 256, widest = ct_members_widest(&net->members, net->count);
@@ -289,7 +290,7 @@ ct_status ct_two_frame_search(const ct_net *net, const ct_members *asking,
   for (int i = 0; i < run->threads; i++) CT_TRY(new_searcher(&search, search.searcher + i, run));
   CT_TRY(ct_rounds_run(search_unit, &search, search.units, 1, done, share, run));
   for (int i = 0; i < run->threads; i++) {
-    const ct_searcher *s = search.searcher + i;
+    const ct_two_frame_searcher *s = search.searcher + i;
     stats->products += s->products;
     stats->evaluations += s->scorer.evaluations;
     stats->nodes += s->nodes;

@@ -21,13 +21,13 @@ void ct_group_set_least(ct_group *g, int lane, const ct_ask *ask) {
 }
 
 /* No ball whose reach is below skip can interest these eight lanes: there
- * |rho| <= |w_q| reach + r_q |u_x| + S_q + g_q noise. */
+ * |rho| <= |w_q| reach + r_q |u_x| + S_q + g_q drift. */
 static float skip_below(const ct_two_frame *search, const ct_group *g, int v) {
   double skip = INFINITY;
-  for (int i = v; i < v + CT_LANES; i++) {
+  for (int i = v; i < v + CT_FRAME_LANES; i++) {
     if (g->least[i] > 1.5f) continue;
     double rest = (double)g->residual[i] * ct_largest_feature(search->net) + g->slack[i] +
-                  (double)g->noise[i] * search->net->noise_most;
+                  (double)g->drift[i] * search->net->drift_most;
     double need = ((double)g->least[i] - rest) / ((double)g->w_norm[i] + 1e-30);
     skip = need < skip ? need : skip;
   }
@@ -36,19 +36,19 @@ static float skip_below(const ct_two_frame *search, const ct_group *g, int v) {
 
 static void set_skips(const ct_two_frame *search, ct_group *g) {
   g->skip_least = INFINITY;
-  for (int v = 0; v < g->lanes; v += CT_LANES) {
+  for (int v = 0; v < g->lanes; v += CT_FRAME_LANES) {
     float skip = skip_below(search, g, v);
-    g->skip[v / CT_LANES] = skip;
+    g->skip[v / CT_FRAME_LANES] = skip;
     g->skip_least = skip < g->skip_least ? skip : g->skip_least;
   }
 }
 
-/* No ball whose top is below the bar can interest a query: there |rho| <= top + g_q noise. */
+/* No ball whose top is below the bar can interest a query: there |rho| <= top + g_q drift. */
 static void set_bars(const ct_two_frame *search, ct_group *g) {
   g->bar_least = INFINITY;
   for (int i = 0; i < g->lanes; i++) {
-    double noise = (double)g->noise[i] * search->net->noise_most;
-    g->bar[i] = g->least[i] > 1.5f ? INFINITY : float_down((double)g->least[i] - noise);
+    double drift = (double)g->drift[i] * search->net->drift_most;
+    g->bar[i] = g->least[i] > 1.5f ? INFINITY : float_down((double)g->least[i] - drift);
     g->bar_least = g->bar[i] < g->bar_least ? g->bar[i] : g->bar_least;
   }
 }
@@ -64,25 +64,25 @@ static void turn_alpha(ct_group *g, const float *alpha, int t) {
     for (int k = 0; k < t; k++) g->alpha[k * CT_GROUP_LANES + i] = alpha[i * t + k];
 }
 
-void ct_group_start(const ct_two_frame *search, ct_searcher *s, const ct_ask_group *group,
+void ct_group_start(const ct_two_frame *search, ct_two_frame_searcher *s, const ct_ask_group *group,
                     ct_ask *ask) {
   const ct_net *net = search->net;
   const ct_members *members = search->asking;
   ct_group *g = &s->group;
   size_t block = members->padded[group->ball], at = block + (size_t)group->first_lane;
-  double t = net->frame_size, frame_noise = net->frame_noise[group->ball];
+  double t = net->frame_size, frame_drift = net->frame_drift[group->ball];
   g->lanes = group->lanes;
   turn_alpha(g, members->alpha + at * (size_t)net->frame_size, net->frame_size);
   g->w_norm = members->w_norm + at;
   g->residual = members->residual + at;
   g->gram = s->gram;
   for (int i = 0; i < group->lanes; i++) {
-    double sum = members->alpha_sum[at + (size_t)i], noise = members->noise[at + (size_t)i];
-    noise += sum * frame_noise;
-    g->noise[i] = (float)(noise * (1 + 1e-6));
+    double sum = members->alpha_sum[at + (size_t)i], drift = members->drift[at + (size_t)i];
+    drift += sum * frame_drift;
+    g->drift[i] = (float)(drift * (1 + 1e-6));
     g->slack[i] = (float)(sum * CT_TABLE_ERROR + (2 * t + 6) * FLOAT_UNIT * (sum + 2) + 1e-6);
     g->doubt[i] = (float)((CT_TABLE_ERROR + (t + 3) * FLOAT_UNIT * sqrt(t) * (sum + 2) +
-                           noise * net->centre_noise) *
+                           drift * net->centre_drift) *
                           (1 + 1e-6));
     ct_group_sieve(net, group->ball, g, i, sum);
     g->least[i] = 2;
@@ -118,7 +118,7 @@ static void drop_below(ct_ask *ask) {
 
 /* Scores the candidates whose estimate is among the k best of everything known, and raises the
  * bound. */
-static void reseed(const ct_two_frame *search, ct_searcher *s, ct_ask *ask) {
+static void reseed(const ct_two_frame *search, ct_two_frame_searcher *s, ct_ask *ask) {
   int known = ask->list.count, total = 0, kept = 0;
   double *value = s->value, from = -1;
   for (int i = 0; i < known; i++) value[total++] = ask->list.entry[i].low;
@@ -130,7 +130,7 @@ static void reseed(const ct_two_frame *search, ct_searcher *s, ct_ask *ask) {
       ask->estimate[kept++] = at;
       continue;
     }
-    ct_candidate candidate = {-1, at.high, -1, at.position, 0};
+    ct_shortlist_entry candidate = {-1, at.high, -1, at.position, 0};
     ct_shortlist_add(&ask->list, &candidate, &ask->asker, &s->scorer);
   }
   ask->estimates = kept;
@@ -139,15 +139,15 @@ static void reseed(const ct_two_frame *search, ct_searcher *s, ct_ask *ask) {
   drop_below(ask);
 }
 
-void ct_ask_make_room(const ct_two_frame *search, ct_searcher *s, ct_ask *ask) {
+void ct_ask_make_room(const ct_two_frame *search, ct_two_frame_searcher *s, ct_ask *ask) {
   drop_below(ask);
   if (ask->estimates > search->crowd / 2) reseed(search, s, ask);
   if (ask->estimates > search->crowd / 2) ask->aside = 1;
 }
 
 /* Estimates the members of a ball that the sieve let pass for the query in a lane. */
-static void take_members(const ct_two_frame *search, ct_searcher *s, const ct_opened *opened,
-                         int lane, int count) {
+static void take_members(const ct_two_frame *search, ct_two_frame_searcher *s,
+                         const ct_opened *opened, int lane, int count) {
   const ct_members *members = &search->net->members;
   int start = members->start[opened->target.ball];
   ct_ask *ask = s->ask + s->ask_of[lane];
@@ -202,7 +202,7 @@ static int aim(const ct_two_frame *search, const ct_ask_group *group, int at, ct
   target->eta = net->eta[at];
   target->max_w = net->max_w[at];
   target->max_residual = net->max_residual[at];
-  target->max_noise = net->max_noise[at];
+  target->max_drift = net->max_drift[at];
   return find_rows(search, members, at, net->frame + (size_t)from * t, 0, target->row) &&
          find_rows(search, search->asking, from, target->frame, group->first_lane, target->asked);
 }
@@ -220,7 +220,8 @@ static int rows_below_from(const int *row, int count, int guess, int limit) {
 }
 
 /* Limits of predecessors ascend with the lanes, so each is found from the one before. */
-static void estimate_opened(const ct_two_frame *search, ct_searcher *s, const ct_opened *o) {
+static void estimate_opened(const ct_two_frame *search, ct_two_frame_searcher *s,
+                            const ct_opened *o) {
   const ct_members *members = &search->net->members;
   const int *row = members->row + members->start[o->target.ball];
   int count = search->queries->limit ? 0 : o->target.members;
@@ -237,12 +238,12 @@ static void estimate_opened(const ct_two_frame *search, ct_searcher *s, const ct
 
 /* Whether any query of the group may have a candidate in the ball, as far as the ball alone
  * tells. */
-static int may_matter(const ct_two_frame *search, const ct_searcher *s, int from, int b) {
+static int may_matter(const ct_two_frame *search, const ct_two_frame_searcher *s, int from, int b) {
   const float *reach = search->net->reach + (size_t)from * (size_t)search->net->count;
   return !(s->top[b] < s->group.bar_least) && !(reach[b] < s->group.skip_least);
 }
 
-void ct_group_visit(const ct_two_frame *search, ct_searcher *s, const ct_ask_group *group,
+void ct_group_visit(const ct_two_frame *search, ct_two_frame_searcher *s, const ct_ask_group *group,
                     const int *ball, int count) {
   for (int i = 0; i < count;) {
     int opened = 0;
@@ -263,8 +264,8 @@ void ct_group_visit(const ct_two_frame *search, ct_searcher *s, const ct_ask_gro
   s->nodes += (double)count * group->count;
 }
 
-void ct_group_reseed(const ct_two_frame *search, ct_searcher *s, const ct_ask_group *group,
-                     ct_ask *ask) {
+void ct_group_reseed(const ct_two_frame *search, ct_two_frame_searcher *s,
+                     const ct_ask_group *group, ct_ask *ask) {
   for (int i = 0; i < group->count; i++) {
     if (!ask[i].aside) reseed(search, s, ask + i);
     ct_group_set_least(&s->group, ask[i].lane - group->first_lane, ask + i);
@@ -272,7 +273,7 @@ void ct_group_reseed(const ct_two_frame *search, ct_searcher *s, const ct_ask_gr
   set_tests(search, &s->group);
 }
 
-static void finish_ask(const ct_two_frame *search, ct_searcher *s, ct_ask *ask) {
+static void finish_ask(const ct_two_frame *search, ct_two_frame_searcher *s, ct_ask *ask) {
   size_t q = (size_t)ask->q;
   if (!ask->aside) drop_below(ask);
   if (ask->aside) {
@@ -280,7 +281,7 @@ static void finish_ask(const ct_two_frame *search, ct_searcher *s, ct_ask *ask) 
     return;
   }
   for (int i = 0; i < ask->estimates; i++) {
-    ct_candidate candidate = {-1, ask->estimate[i].high, -1, ask->estimate[i].position, 0};
+    ct_shortlist_entry candidate = {-1, ask->estimate[i].high, -1, ask->estimate[i].position, 0};
     if (candidate.high < ask->list.least) continue;
     ct_shortlist_add(&ask->list, &candidate, &ask->asker, &s->scorer);
   }
@@ -289,8 +290,8 @@ static void finish_ask(const ct_two_frame *search, ct_searcher *s, ct_ask *ask) 
   search->state[q] = CT_QUERY_ANSWERED;
 }
 
-void ct_group_finish(const ct_two_frame *search, ct_searcher *s, const ct_ask_group *group,
-                     ct_ask *ask) {
+void ct_group_finish(const ct_two_frame *search, ct_two_frame_searcher *s,
+                     const ct_ask_group *group, ct_ask *ask) {
   for (int i = 0; i < group->count; i++) {
     if (!ask[i].aside) reseed(search, s, ask + i);
     finish_ask(search, s, ask + i);

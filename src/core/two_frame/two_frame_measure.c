@@ -7,7 +7,7 @@
 
 #include <math.h>
 
-static void pack(ct_searcher *s, int count) {
+static void pack(ct_two_frame_searcher *s, int count) {
   const ct_ask *ask = s->group_ask;
   for (int first = 0; first < count; first += CT_PANEL) {
     int position[CT_PANEL], lanes = count - first < CT_PANEL ? count - first : CT_PANEL;
@@ -18,7 +18,7 @@ static void pack(ct_searcher *s, int count) {
 }
 
 /* Enters point x for a query whose product with it is c, if it may be among its neighbours. */
-static void take(const ct_two_frame *search, ct_searcher *s, ct_ask *ask, int lane, int x,
+static void take(const ct_two_frame *search, ct_two_frame_searcher *s, ct_ask *ask, int lane, int x,
                  double c) {
   const ct_residual *index = search->net->index;
   int row = index->row[x];
@@ -36,8 +36,8 @@ static void take(const ct_two_frame *search, ct_searcher *s, ct_ask *ask, int la
 }
 
 /* The members of ball b that any of the queries may want. */
-static int wanted_members(const ct_two_frame *search, const ct_searcher *s, const ct_ask *ask,
-                          int first_lane, int lanes, int b) {
+static int wanted_members(const ct_two_frame *search, const ct_two_frame_searcher *s,
+                          const ct_ask *ask, int first_lane, int lanes, int b) {
   const ct_members *members = &search->net->members;
   int size = members->start[b + 1] - members->start[b], limit = 0, wanted = 0;
   for (int l = 0; l < lanes; l++) {
@@ -49,8 +49,8 @@ static int wanted_members(const ct_two_frame *search, const ct_searcher *s, cons
   return ct_rows_below(members->row + members->start[b], size, limit);
 }
 
-static void measure_panel(const ct_two_frame *search, ct_searcher *s, const ct_ask_group *group,
-                          int first, int lanes, int b) {
+static void measure_panel(const ct_two_frame *search, ct_two_frame_searcher *s,
+                          const ct_ask_group *group, int first, int lanes, int b) {
   ct_ask *ask = s->group_ask + first;
   int count = wanted_members(search, s, ask, group->first_lane, lanes, b);
   const int *position = search->net->members.position + search->net->members.start[b];
@@ -68,8 +68,8 @@ static void measure_panel(const ct_two_frame *search, ct_searcher *s, const ct_a
   s->products += (double)count * lanes;
 }
 
-void ct_group_measure(const ct_two_frame *search, ct_searcher *s, const ct_ask_group *group,
-                      int ball) {
+void ct_group_measure(const ct_two_frame *search, ct_two_frame_searcher *s,
+                      const ct_ask_group *group, int ball) {
   if (!s->packed) pack(s, group->count);
   for (int first = 0; first < group->count; first += CT_PANEL) {
     int lanes = group->count - first < CT_PANEL ? group->count - first : CT_PANEL;

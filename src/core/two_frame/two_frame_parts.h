@@ -23,8 +23,8 @@
 /* Queries of one ball, within a window of CT_GROUP_LANES lanes. */
 typedef struct {
   int ball;
-  int first_lane; /* a multiple of CT_LANES */
-  int lanes;      /* a multiple of CT_LANES */
+  int first_lane; /* a multiple of CT_FRAME_LANES */
+  int lanes;      /* a multiple of CT_FRAME_LANES */
   int first;      /* of its asked members, and their number, in search.asked */
   int count;
 } ct_ask_group;
@@ -50,7 +50,7 @@ typedef struct {
   unsigned char *state;
   int *id;
   double *dist;
-  struct ct_searcher *searcher; /* one a thread */
+  struct ct_two_frame_searcher *searcher; /* one a thread */
 } ct_two_frame;
 
 /* A query of the unit at work. */
@@ -66,7 +66,7 @@ typedef struct {
 } ct_ask;
 
 /* The scratch of one thread. */
-typedef struct ct_searcher {
+typedef struct ct_two_frame_searcher {
   ct_scorer scorer;
   ct_ask ask[CT_UNIT_QUERIES];
   int asks;
@@ -85,7 +85,7 @@ typedef struct ct_searcher {
   double *near_one;     /* c of one query */
   double *near_key;     /* of one query: -|rho| of its near points, and their numbers */
   int *near_slot;
-  ct_candidate *near_candidate;
+  ct_shortlist_entry *near_candidate;
   ct_panel panel;
   double *work;
   /* groups */
@@ -103,7 +103,7 @@ typedef struct ct_searcher {
   double *value;
   double products;
   double nodes;
-} ct_searcher;
+} ct_two_frame_searcher;
 
 /* Bounds of a group that change with its queries' bounds. */
 void ct_group_set_least(ct_group *group, int lane, const ct_ask *ask);
@@ -112,11 +112,11 @@ void ct_group_set_least(ct_group *group, int lane, const ct_ask *ask);
 void ct_group_sieve(const ct_net *net, int ball, ct_group *group, int lane, double alpha_sum);
 
 /* Scores the best candidates of a query that has too many, or sets it aside. */
-void ct_ask_make_room(const ct_two_frame *search, ct_searcher *s, ct_ask *ask);
+void ct_ask_make_room(const ct_two_frame *search, ct_two_frame_searcher *s, ct_ask *ask);
 
 /* Measures the group against a ball for which the table has no rows. */
-void ct_group_measure(const ct_two_frame *search, ct_searcher *s, const ct_ask_group *group,
-                      int ball);
+void ct_group_measure(const ct_two_frame *search, ct_two_frame_searcher *s,
+                      const ct_ask_group *group, int ball);
 
 /* How many of count ascending rows are below limit. */
 int ct_rows_below(const int *row, int count, int limit);
@@ -124,7 +124,8 @@ int ct_rows_below(const int *row, int count, int limit);
 /* Measures each query of the unit's groups first .. last - 1 against the balls nearest to its own,
  * and gives it its first bound. wanted[g]: group first + g is through with so many of its nearest
  * balls. */
-void ct_seed_unit(const ct_two_frame *search, ct_searcher *s, int first, int last, int *wanted);
+void ct_seed_unit(const ct_two_frame *search, ct_two_frame_searcher *s, int first, int last,
+                  int *wanted);
 
 /* The correlations of all centres with the frame of one ball, centre by centre. */
 void ct_group_gather_gram(const ct_net *net, int ball, float *out);
@@ -132,13 +133,13 @@ void ct_group_gather_gram(const ct_net *net, int ball, float *out);
 /* A group's turn: start; visits of balls, which are tested for all its queries and estimated where
  * the test does not reject; between them reseed, which scores the best estimates and raises bounds;
  * and finish, which scores what is left and writes the answers. ask: of its first query. */
-void ct_group_start(const ct_two_frame *search, ct_searcher *s, const ct_ask_group *group,
+void ct_group_start(const ct_two_frame *search, ct_two_frame_searcher *s, const ct_ask_group *group,
                     ct_ask *ask);
-void ct_group_visit(const ct_two_frame *search, ct_searcher *s, const ct_ask_group *group,
+void ct_group_visit(const ct_two_frame *search, ct_two_frame_searcher *s, const ct_ask_group *group,
                     const int *ball, int count);
-void ct_group_reseed(const ct_two_frame *search, ct_searcher *s, const ct_ask_group *group,
-                     ct_ask *ask);
-void ct_group_finish(const ct_two_frame *search, ct_searcher *s, const ct_ask_group *group,
-                     ct_ask *ask);
+void ct_group_reseed(const ct_two_frame *search, ct_two_frame_searcher *s,
+                     const ct_ask_group *group, ct_ask *ask);
+void ct_group_finish(const ct_two_frame *search, ct_two_frame_searcher *s,
+                     const ct_ask_group *group, ct_ask *ask);
 
 #endif

@@ -36,8 +36,8 @@ int ct_rows_below(const int *row, int count, int limit) {
 
 /* How many of a ball's nearest balls its queries meet. With limits the count is for the first and
  * the middle query: members ascend by row, and so do the limits of predecessors. */
-static int near_balls(const ct_two_frame *search, const ct_searcher *s, const ct_ask_group *group,
-                      int first_ask) {
+static int near_balls(const ct_two_frame *search, const ct_two_frame_searcher *s,
+                      const ct_ask_group *group, int first_ask) {
   const int *near = search->net->near + (size_t)group->ball * CT_NEAR;
   int want = NEAR_PER_K * search->k > NEAR_POINTS ? NEAR_PER_K * search->k : NEAR_POINTS;
   int least = search->k + 8, met_first = 0, met_middle = 0, met = 0, j = 0;
@@ -55,7 +55,8 @@ static int near_balls(const ct_two_frame *search, const ct_searcher *s, const ct
 }
 
 /* Adds the members of a ball that are below the limit. */
-static int add_ball(const ct_two_frame *search, ct_searcher *s, int b, int limit, int count) {
+static int add_ball(const ct_two_frame *search, ct_two_frame_searcher *s, int b, int limit,
+                    int count) {
   const ct_members *members = &search->net->members;
   int size = ball_size(search, b);
   if (search->queries->limit) size = ct_rows_below(rows_of_ball(search, b), size, limit);
@@ -66,8 +67,8 @@ static int add_ball(const ct_two_frame *search, ct_searcher *s, int b, int limit
   return count + size;
 }
 
-static void measure_near(const ct_two_frame *search, ct_searcher *s, int first_ask, int lanes,
-                         int count) {
+static void measure_near(const ct_two_frame *search, ct_two_frame_searcher *s, int first_ask,
+                         int lanes, int count) {
   int position[CT_PANEL];
   for (int l = 0; l < lanes; l++) position[l] = s->ask[first_ask + l].asker.position;
   ct_panel_pack(&s->panel, s->ask[first_ask].asker.of, position, lanes);
@@ -82,7 +83,7 @@ static void measure_near(const ct_two_frame *search, ct_searcher *s, int first_a
 }
 
 /* The same for one query alone, in the first lane. */
-static void measure_alone(const ct_two_frame *search, ct_searcher *s, const ct_ask *ask,
+static void measure_alone(const ct_two_frame *search, ct_two_frame_searcher *s, const ct_ask *ask,
                           int count) {
   const ct_net *net = search->net;
   ct_pairs_list(&net->pairs, ask->asker.of, ask->asker.position, net->index, s->near_position,
@@ -96,7 +97,7 @@ static void measure_alone(const ct_two_frame *search, ct_searcher *s, const ct_a
 
 /* A first sieve, the bounds come later: -|rho| of one query's points, but for roundings, and their
  * numbers. Returns how many are candidates. */
-static int keys_of_lane(ct_searcher *s, const ct_ask *ask, int lane, int count) {
+static int keys_of_lane(ct_two_frame_searcher *s, const ct_ask *ask, int lane, int count) {
   double own = ask->asker.of->scale[ask->asker.position];
   const double *c = s->near_c + lane;
   int candidates = 0;
@@ -111,32 +112,32 @@ static int keys_of_lane(ct_searcher *s, const ct_ask *ask, int lane, int count) 
   return candidates;
 }
 
-static ct_candidate bounds_of(const ct_two_frame *search, const ct_searcher *s, const ct_ask *ask,
-                              int lane, int i) {
+static ct_shortlist_entry bounds_of(const ct_two_frame *search, const ct_two_frame_searcher *s,
+                                    const ct_ask *ask, int lane, int i) {
   int x = s->near_position[i];
   double c = s->near_c[(size_t)i * CT_PANEL + (size_t)lane], size = fabs(c);
   double scales = ask->asker.of->scale[ask->asker.position] * search->net->index->scale[x];
   double error = ct_pair_error(&search->net->pairs, c, ask->norm * search->net->norm[x]);
-  ct_candidate candidate = {(size - error) * scales - 2e-15, (size + error) * scales + 2e-15, -1, x,
-                            0};
+  ct_shortlist_entry candidate = {(size - error) * scales - 2e-15, (size + error) * scales + 2e-15,
+                                  -1, x, 0};
   if (candidate.low > 1 - 2e-15) candidate.low = 1 - 2e-15;
   return candidate;
 }
 
 /* Raises the query's bound to the least that k near points surely reach, and enters those points of
  * its own group's near balls that may reach it: others its group meets again. */
-static void seed_lane(const ct_two_frame *search, ct_searcher *s, ct_ask *ask, int lane,
+static void seed_lane(const ct_two_frame *search, ct_two_frame_searcher *s, ct_ask *ask, int lane,
                       int count) {
   const ct_kernels *kernels = &s->scorer.kernels;
   int candidates = keys_of_lane(s, ask, lane, count), kept = 0;
   double own = ask->asker.of->scale[ask->asker.position], least = 2, kth = 0;
-  double error = ct_pair_error_bound(&search->net->pairs, ask->norm * search->net->noise.norm);
+  double error = ct_pair_error_bound(&search->net->pairs, ask->norm * search->net->drift.norm);
   if (candidates >= search->k) kth = ct_wanted_key(kernels, s->near_key, count, search->k);
   double sieve = kth * (1 - 1e-6) + 2 * error * own * s->largest_scale;
   int near = kernels->keep_keys(s->near_key, s->near_slot, count, sieve < 0 ? sieve : 0);
   for (int i = 0; i < near; i++) {
     int x = s->near_slot[i];
-    ct_candidate candidate = bounds_of(search, s, ask, lane, x);
+    ct_shortlist_entry candidate = bounds_of(search, s, ask, lane, x);
     if (s->near_key[i] <= kth && candidate.low < least) least = candidate.low;
     if (s->done_mark[s->near_ball[x]] == s->stamp) s->near_candidate[kept++] = candidate;
   }
@@ -147,8 +148,8 @@ static void seed_lane(const ct_two_frame *search, ct_searcher *s, ct_ask *ask, i
 }
 
 /* Near balls of the groups that have queries among lanes first_ask .. + lanes, met together. */
-static int gather_near(const ct_two_frame *search, ct_searcher *s, int first, const int *group_of,
-                       int first_ask, int lanes, const int *wanted) {
+static int gather_near(const ct_two_frame *search, ct_two_frame_searcher *s, int first,
+                       const int *group_of, int first_ask, int lanes, const int *wanted) {
   int count = 0, limit = 0, stamp = ++s->stamp;
   for (int l = 0; l < lanes; l++)
     if (s->ask[first_ask + l].asker.limit > limit) limit = s->ask[first_ask + l].asker.limit;
@@ -164,7 +165,7 @@ static int gather_near(const ct_two_frame *search, ct_searcher *s, int first, co
 }
 
 /* Copies of what every lane reads, and the largest scale. */
-static void describe_near(const ct_two_frame *search, ct_searcher *s, int count) {
+static void describe_near(const ct_two_frame *search, ct_two_frame_searcher *s, int count) {
   const ct_residual *index = search->net->index;
   double largest = 0;
   for (int i = 0; i < count; i++) {
@@ -176,16 +177,16 @@ static void describe_near(const ct_two_frame *search, ct_searcher *s, int count)
   s->largest_scale = largest;
 }
 
-static void mark_own(const ct_two_frame *search, ct_searcher *s, const ct_ask_group *group,
-                     int wanted) {
+static void mark_own(const ct_two_frame *search, ct_two_frame_searcher *s,
+                     const ct_ask_group *group, int wanted) {
   const int *near = search->net->near + (size_t)group->ball * CT_NEAR;
   s->stamp++;
   for (int j = 0; j < wanted; j++) s->done_mark[near[j]] = s->stamp;
 }
 
 /* Lanes first_ask .. of a panel, or one query. */
-static void seed_panel(const ct_two_frame *search, ct_searcher *s, int first, const int *group_of,
-                       int first_ask, int lanes, const int *wanted) {
+static void seed_panel(const ct_two_frame *search, ct_two_frame_searcher *s, int first,
+                       const int *group_of, int first_ask, int lanes, const int *wanted) {
   int count = gather_near(search, s, first, group_of, first_ask, lanes, wanted), marked = -1;
   if (lanes == 1) measure_alone(search, s, s->ask + first_ask, count);
   else measure_near(search, s, first_ask, lanes, count);
@@ -200,7 +201,8 @@ static void seed_panel(const ct_two_frame *search, ct_searcher *s, int first, co
 
 /* Where balls have few queries, a panel of them would meet the near points of many balls: each
  * query meets its own instead, at twice the time a pair. */
-void ct_seed_unit(const ct_two_frame *search, ct_searcher *s, int first, int last, int *wanted) {
+void ct_seed_unit(const ct_two_frame *search, ct_two_frame_searcher *s, int first, int last,
+                  int *wanted) {
   int group_of[CT_UNIT_QUERIES], at = 0, step = s->asks < CT_FEW * (last - first) ? 1 : CT_PANEL;
   for (int g = 0; g < last - first; g++) {
     const ct_ask_group *group = search->group + first + g;

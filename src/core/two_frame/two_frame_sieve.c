@@ -14,12 +14,12 @@
  *
  *  (a) 127.5 steps of the table times s sum |a_k|, the low bytes, and
  *
- *  (b) sum_k d_k T_k, d = alpha - s a. T_k is <u_{A_k}, u_x> but for the table's error and noise,
- *      so this is at most |sum_k d_k u_{A_k}| |u_x| + sum |d_k| (table error + noise_A noise_x).
+ *  (b) sum_k d_k T_k, d = alpha - s a. T_k is <u_{A_k}, u_x> but for the table's error and drift,
+ *      so this is at most |sum_k d_k u_{A_k}| |u_x| + sum |d_k| (table error + drift_A drift_x).
  *      The first norm is the root of d' G d, G the frame's Gram matrix, whose stored floats are off
- *      by their rounding and noise; it is well below sum |d_k|, as the d_k have either sign. As a
+ *      by their rounding and drift; it is well below sum |d_k|, as the d_k have either sign. As a
  *      is the nearest, |d_k| <= |alpha_k|, and the second term is one that slack_q and the query's
- *      noise (f) know.
+ *      drift (f) know.
  *
  * Both are the query's alone: blur_q. In the same way y_i = s_y b_i + off and w_i = s_w (c_i - 128)
  * + off, each off by half a step, thus
@@ -69,9 +69,9 @@ void ct_group_sieve(const ct_net *net, int ball, ct_group *g, int lane, double a
     d[k] = alpha[k] - step * a;
     off += fabs(d[k]);
   }
-  double noise = net->frame_noise[ball];
+  double drift = net->frame_drift[ball];
   double left = square_of(net, net->frame + (size_t)ball * (size_t)t, g->gram, d) +
-                off * off * (1.2e-7 + noise * noise);
+                off * off * (1.2e-7 + drift * drift);
   for (int k = 0; k < t / 4; k++) g->alpha_word[k * CT_GROUP_LANES + lane] = (int)word[k];
   double unit = HIGH_BYTE * TABLE_STEP * step;
   g->alpha_step[lane] = (float)unit;

@@ -21,7 +21,7 @@ static void test_answers(int queries, int k, int threads, int missing) {
   int *order = malloc((size_t)queries * sizeof *order);
   test_random random = {(uint64_t)(queries + 1000003 * k)};
   test_host host;
-  ct_answers answers;
+  ct_block_answers answers;
   for (int q = 0; q < queries; q++) {
     int other = test_below(&random, q + 1);
     order[q] = order[other];
@@ -29,14 +29,14 @@ static void test_answers(int queries, int k, int threads, int missing) {
   }
   test_host_start(&host);
   ct_run run = test_run(&host, threads, CT_SIMD_BASE);
-  ct_answers_start(&answers, id, dist, queries, k);
+  ct_block_answers_start(&answers, id, dist, queries, k);
   for (int i = 0; i < queries; i++) {
     int q = order[i], found = missing && q % 3 == 0 ? q % (k + 1) : k;
     for (int j = 0; j < found; j++) row[j] = row_of(q, j), distance[j] = distance_of(q, j);
-    ct_answers_prefetch(&answers, q);
-    ct_answers_write(&answers, q, row, distance, found);
+    ct_block_answers_prefetch(&answers, q);
+    ct_block_answers_write(&answers, q, row, distance, found);
   }
-  CHECK(ct_answers_finish(&answers, 0.5, 0.5, &run) == CT_OK);
+  CHECK(ct_block_answers_finish(&answers, 0.5, 0.5, &run) == CT_OK);
   CHECK(!host.backwards && (answers.panels == 0 || host.done == 1));
   int wrong = 0;
   for (int q = 0; q < queries; q++) {

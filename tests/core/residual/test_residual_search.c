@@ -221,8 +221,8 @@ static void compare_tops(const ct_net *net) {
   for (int a = 0; a < net->count; a++) {
     ct_coarse_tops(net, &net->members, a, top);
     for (int b = 0; b < net->count; b++) {
-      double noise = (double)net->max_noise[a] * net->max_noise[b];
-      low += largest_rho(net, a, b, t) > (double)top[b] + noise;
+      double drift = (double)net->max_drift[a] * net->max_drift[b];
+      low += largest_rho(net, a, b, t) > (double)top[b] + drift;
       compared++;
       rejected += top[b] < 0.8f;
       closed += !has_rows(net, a, b);

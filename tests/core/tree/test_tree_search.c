@@ -189,26 +189,26 @@ static void test_little_room(void) {
     if (!start(&c, N, 2, kind, 0, &random)) continue;
     ct_run run = test_run(&c.host, 1, CT_SIMD_BASE);
     ct_search_plan plan;
-    ct_searcher *searcher = malloc(sizeof *searcher);
+    ct_tree_searcher *searcher = malloc(sizeof *searcher);
     int row[20];
     double distance[20];
     neighbor *found = malloc(N * sizeof *found);
     ct_queries all = {.count = N}, asked = {.points = &c.asked, .count = 7};
     CHECK(ct_search_plan_make(&plan, &c.tree, &c.distances, &run) == CT_OK);
-    CHECK(ct_searcher_make(searcher, &plan, &run) == CT_OK);
+    CHECK(ct_tree_searcher_make(searcher, &plan, &run) == CT_OK);
     searcher->capacity = 2;
     for (int q = 0; q < N + 7; q++) {
       int is_new = q >= N, ask = is_new ? q - N : q;
       ct_question question = {ask, is_new, q % 3 ? N : N / 2, is_new ? -1 : q};
       int limit[N];
-      ct_answers answers;
+      ct_tree_answers answers;
       for (int i = 0; i < N; i++) limit[i] = question.limit;
       all.limit = asked.limit = limit;
       searcher->evaluations = 0;
-      ct_answers_nearest(&answers, row, distance, 20);
+      ct_tree_answers_nearest(&answers, row, distance, 20);
       CHECK(ct_search_tree(searcher, &question, &answers) == CT_OK);
       CHECK(searcher->evaluations <= N);
-      ct_answers_sort(&answers);
+      ct_tree_answers_sort(&answers);
       int count = all_neighbors(&c.points, &c.metric, is_new ? &asked : &all, ask, c.indexed,
                                 c.queried, found);
       CHECK(answers.count == (count < 20 ? count : 20));

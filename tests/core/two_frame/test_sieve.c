@@ -30,7 +30,7 @@ typedef struct {
   int16_t row[CT_FRAME_MAX][WIDTH];
   int16_t asked[CT_FRAME_MAX][LANES];
   int frame[2 * CT_FRAME_MAX];
-  float w_norm[LANES], query_residual[LANES], frame_noise[1];
+  float w_norm[LANES], query_residual[LANES], frame_drift[1];
   float z[CT_FRAME_MAX * LANES];
 } scene;
 
@@ -222,7 +222,7 @@ int main(void) {
   for (int i = 0; i < 42; i++) {
     int t = i % 2 ? 16 : 8;
     make_scene(&s, &g, t, (alpha_kind)(i % KINDS), &random);
-    ct_net net = {.frame_size = t, .frame = s.frame, .frame_noise = s.frame_noise};
+    ct_net net = {.frame_size = t, .frame = s.frame, .frame_drift = s.frame_drift};
     g.lanes = LANES;
     g.w_norm = s.w_norm;
     g.residual = s.query_residual;

@@ -1,11 +1,11 @@
-#ifndef CT_NOISE_H
-#define CT_NOISE_H
+#ifndef CT_DRIFT_H
+#define CT_DRIFT_H
 
 #include "pairs/pair.h"
 
 /* How far measured correlations may be from those of a process: there are vectors u_i such that any
- * correlation from the pair engine or ct_residual_t() is off from <u_i, u_j> by at most noise_i
- * noise_j (noise.c has the proof). Made once for an index, and then the same for new points. */
+ * correlation from the pair engine or ct_residual_t() is off from <u_i, u_j> by at most drift_i
+ * drift_j (drift.c has the proof). Made once for an index, and then the same for new points. */
 
 /* How the size of a point's kriging weights is known. */
 typedef enum {
@@ -17,21 +17,21 @@ typedef enum {
 
 typedef struct {
   ct_weights weights;
-  double unit;  /* noise of an indexed point is scale times unit (spread + |a|_1), */
+  double unit;  /* drift of an indexed point is scale times unit (spread + |a|_1), */
   double shift; /* and the root of shift times |a|_2, both squared, added */
   double spread;
   double least; /* a lower bound of the smallest eigenvalue of L L' */
   double norm;  /* a bound on |V| of all points it holds for */
-} ct_noise;
+} ct_drift;
 
-/* Noise of every position of the index. pairs: of the index; norm: |V| of the positions; largest:
- * at least those, and the |V| of the new points that will ask. An infinite noise says that nothing
+/* Drift of every position of the index. pairs: of the index; norm: |V| of the positions; largest:
+ * at least those, and the |V| of the new points that will ask. An infinite drift says that nothing
  * can be proved. */
-ct_status ct_noise_of_index(ct_noise *noise, const ct_pairs *pairs, const double *norm,
+ct_status ct_drift_of_index(ct_drift *drift, const ct_pairs *pairs, const double *norm,
                             double largest, double *out, const ct_run *run);
 
-/* Noise of new points, whose |V| are at most noise->norm. */
-ct_status ct_noise_of_new(const ct_noise *noise, const ct_residual *points, double *out,
+/* Drift of new points, whose |V| are at most drift->norm. */
+ct_status ct_drift_of_new(const ct_drift *drift, const ct_residual *points, double *out,
                           const ct_run *run);
 
 #endif

@@ -1,5 +1,5 @@
-#ifndef CT_BLOCK_SIEVE_H
-#define CT_BLOCK_SIEVE_H
+#ifndef CT_BLOCK_FLOAT_SCAN_H
+#define CT_BLOCK_FLOAT_SCAN_H
 
 #include "blocks/block_candidates.h"
 #include "blocks/block_list.h"
@@ -8,7 +8,7 @@
 
 /* Scanning a list for all queries of a block at once, in high dimensions: a leaf is turned into
  * floats about the middle of the block, and a matrix product tells for which of its points and
- * which queries the key must be computed. block_sieve.c proves that none is missed. */
+ * which queries the key must be computed. block_float_scan.c proves that none is missed. */
 
 typedef struct {
   double *center;
@@ -23,16 +23,16 @@ typedef struct {
   double key[CT_LEAF][CT_FAN]; /* of the boxes of the group at work, */
   unsigned near[CT_FAN];       /* and per box a bit for each query it is near to */
   int active[CT_LEAF];         /* the queries that need the leaf at work */
-} ct_sieve;
+} ct_float_scan;
 
 /* Whether the metric and the dimension are such that this pays. */
-int ct_sieve_pays(const ct_blocks *blocks);
+int ct_float_scan_pays(const ct_blocks *blocks);
 
-ct_status ct_sieve_make(ct_sieve *sieve, const ct_blocks *blocks, const ct_run *run);
+ct_status ct_float_scan_make(ct_float_scan *scan, const ct_blocks *blocks, const ct_run *run);
 
 /* Does for every query of the block what the kernel scan_list does for one. candidates: one entry a
  * query, started. */
-void ct_sieve_scan(ct_sieve *sieve, const ct_blocks *blocks, const ct_query_block *block,
-                   const ct_leaf_list *list, ct_candidates *candidates);
+void ct_float_scan_list(ct_float_scan *scan, const ct_blocks *blocks, const ct_query_block *block,
+                        const ct_leaf_list *list, ct_candidates *candidates);
 
 #endif

@@ -1,4 +1,4 @@
-/* Noise: measured covariances against those of an exact process in long double, and kriging weights
+/* Drift: measured covariances against those of an exact process in long double, and kriging weights
  * against their bounds. */
 
 #include "metric/canonical.h"
@@ -6,7 +6,7 @@
 #include <math.h>
 
 #include "covariance_support.h"
-#include "pairs/noise.h"
+#include "pairs/drift.h"
 #include "residual_support.h"
 
 #define N 60
@@ -76,14 +76,14 @@ static int ascending(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/* Noise over scale is at least unit (spread + |a|_1). */
-static void check_weights(const test_residual *r, const ct_noise *noise, const double *own,
+/* Drift over scale is at least unit (spread + |a|_1). */
+static void check_weights(const test_residual *r, const ct_drift *drift, const double *own,
                           const exact *e, double tight) {
   double ratio[N];
   int count = 0;
   for (int i = 0; i < N; i++) {
     if (r->scale[i] <= 0) continue;
-    double bound = own[i] / r->scale[i] / noise->unit - noise->spread;
+    double bound = own[i] / r->scale[i] / drift->unit - drift->spread;
     double truth = (double)weight_of(e, r->rank, i);
     CHECK(bound >= truth * (1 - 1e-4));
     ratio[count++] = bound / truth;
@@ -93,7 +93,7 @@ static void check_weights(const test_residual *r, const ct_noise *noise, const d
     printf("weights of %d points bounded %g times too high\n", count, ratio[count / 2]);
 }
 
-/* Every pair, measured two ways, is as far from the process as its noise says, or nearer. The noise
+/* Every pair, measured two ways, is as far from the process as its drift says, or nearer. The drift
  * may not be so large that this says nothing: a few thousand times the largest error. */
 static void check_pairs(const test_residual *r, const ct_pairs *pairs, const double *own,
                         const exact *e) {
@@ -115,7 +115,7 @@ static void check_pairs(const test_residual *r, const ct_pairs *pairs, const dou
       share = fmax(share, own[i] * own[j]);
     }
   }
-  if (!CHECK(largest > 1e-5)) printf("noise %g times the errors\n", 1 / largest);
+  if (!CHECK(largest > 1e-5)) printf("drift %g times the errors\n", 1 / largest);
   CHECK(share < 1);
   free(work);
 }
@@ -126,21 +126,21 @@ static void test_process(const problem *c) {
   double *u = test_new((size_t)(c->rank * c->dim) * sizeof *u), norm[N], own[N], largest = 1;
   size_t m = (size_t)c->rank;
   exact e = {calloc(m * m, sizeof *e.L), calloc(m * N, sizeof *e.V)};
-  ct_noise noise;
+  ct_drift drift;
   ct_pairs pairs;
   test_host_start(&host);
   ct_run run = test_run(&host, 2, ct_simd_best());
   if (CHECK(make(&r, u, c, &run) == CT_OK)) {
     ct_pairs_init(&pairs, &r.residual, run.simd);
     for (int i = 0; i < N; i++) norm[i] = ct_residual_norm(&r.residual, i);
-    CHECK(ct_noise_of_index(&noise, &pairs, norm, largest, own, &run) == CT_OK);
-    if (!CHECK(noise.weights == c->weights))
-      printf("weights %d, not %d\n", noise.weights, c->weights);
-    factor_exactly(&e, &r, u, r.factor.jitter + noise.shift);
+    CHECK(ct_drift_of_index(&drift, &pairs, norm, largest, own, &run) == CT_OK);
+    if (!CHECK(drift.weights == c->weights))
+      printf("weights %d, not %d\n", drift.weights, c->weights);
+    factor_exactly(&e, &r, u, r.factor.jitter + drift.shift);
     check_pairs(&r, &pairs, own, &e);
-    check_weights(&r, &noise, own, &e, c->tight);
+    check_weights(&r, &drift, own, &e, c->tight);
     double again[N];
-    CHECK(ct_noise_of_new(&noise, &r.residual, again, &run) == CT_OK);
+    CHECK(ct_drift_of_new(&drift, &r.residual, again, &run) == CT_OK);
     CHECK(memcmp(own, again, sizeof own) == 0);
   }
   test_host_end(&host);
@@ -193,25 +193,25 @@ static void test_weights(void) {
   test_residual_free(&r);
 }
 
-/* No process, no noise that is finite; the user's own V has one without weights. */
+/* No process, no drift that is finite; the user's own V has one without weights. */
 static void test_unseen(void) {
   problem c = {10, 20, 4, 1, 0.1, CT_WEIGHTS_VARIANCE, 0};
   test_host host;
   test_residual r;
   double u[80], norm[N], own[N];
-  ct_noise noise;
+  ct_drift drift;
   ct_pairs pairs;
   test_host_start(&host);
   ct_run run = test_run(&host, 1, ct_simd_best());
   CHECK(make(&r, u, &c, &run) == CT_OK);
   for (int i = 0; i < N; i++) norm[i] = ct_residual_norm(&r.residual, i);
   ct_pairs_init(&pairs, &r.residual, run.simd);
-  CHECK(ct_noise_of_index(&noise, &pairs, norm, 1, own, &run) == CT_OK);
+  CHECK(ct_drift_of_index(&drift, &pairs, norm, 1, own, &run) == CT_OK);
   for (int i = 0; i < N; i++) CHECK(isinf(own[i])); /* Wendland's function in four dimensions */
   r.covariance.kind = CT_COV_MATERN_32;
   r.residual.factor = NULL;
-  CHECK(ct_noise_of_index(&noise, &pairs, norm, 1, own, &run) == CT_OK);
-  CHECK(noise.weights == CT_WEIGHTS_UNSEEN);
+  CHECK(ct_drift_of_index(&drift, &pairs, norm, 1, own, &run) == CT_OK);
+  CHECK(drift.weights == CT_WEIGHTS_UNSEEN);
   for (int i = 0; i < N; i++) CHECK(own[i] > 0 && own[i] < 1e-5);
   test_host_end(&host);
   test_residual_free(&r);
