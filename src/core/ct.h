@@ -9,6 +9,7 @@
 #include "metric/distances.h"
 #include "metric/metric.h"
 #include "metric/points.h"
+#include "metric/queries.h"
 #include "run/run.h"
 #include "run/simd.h"
 #include "run/status.h"
@@ -54,19 +55,6 @@ ct_status ct_tree_check(const ct_tree *tree, const ct_distances *distances, int 
                         ct_tree_fault *fault, const ct_run *run);
 
 /* ---- search ---- */
-
-/* Who asks, and who may answer. points NULL: query q is indexed row rows[q] (rows NULL: row q);
- * otherwise it is point q of points. limit[q]: only rows < limit[q] are candidates; NULL: all are.
- * self: whether an indexed query may find its own row. radius[q]: of a search within a radius; NULL:
- * the one of the call for all. */
-typedef struct {
-  const ct_points *points;
-  const int *rows;
-  int count;
-  const int *limit;
-  int self;
-  const double *radius;
-} ct_queries;
 
 /* Points to be searched by blocks of their k-d order. order: n entries of ct_kd_order(), a
  * permutation. Any metric but CT_FUNCTION. blocks: NULL, then each search makes its own in O(n); or

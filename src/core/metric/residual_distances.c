@@ -4,7 +4,7 @@
 #include <math.h>
 
 #include "metric/residual.h"
-#include "run/thread_number.h"
+#include "run/parallel.h"
 
 /* Distances sqrt(t) for the cover tree.
  *
@@ -27,7 +27,7 @@ typedef struct {
 static void distances_from(const field *f, const ct_residual *of, int a, const int *rows, int count,
                            double *out) {
   int position[CHUNK];
-  double *work = f->work + thread_number() * f->index->covariance->work_size;
+  double *work = f->work + ct_thread_number() * f->index->covariance->work_size;
   for (int from = 0; from < count; from += CHUNK) {
     int some = count - from < CHUNK ? count - from : CHUNK;
     for (int j = 0; j < some; j++) position[j] = f->index->position[rows[from + j]];

@@ -7,21 +7,6 @@
 
 #include "run/select.h"
 
-ct_asker ct_asker_of(const ct_residual *index, const ct_residual_queries *queries, int q) {
-  ct_asker asker;
-  asker.limit = queries->limit ? queries->limit[q] : index->n;
-  if (queries->points) {
-    asker.of = queries->points;
-    asker.position = q;
-    asker.row = -1;
-  } else {
-    asker.of = index;
-    asker.row = queries->rows ? queries->rows[q] : q;
-    asker.position = index->position[asker.row];
-  }
-  return asker;
-}
-
 ct_status ct_scorer_new(ct_scorer *scorer, const ct_residual *index, int k, int capacity,
                         const ct_run *run) {
   memset(scorer, 0, sizeof *scorer);

@@ -2,7 +2,7 @@
 #define CT_SHORTLIST_H
 
 #include "blocks/block_kernels.h"
-#include "residual/residual_search.h"
+#include "metric/queries.h"
 
 /* The candidates of one query that may still be among its k nearest. A candidate enters with bounds
  * low <= |rho| <= high on its canonical correlation; its canonical distance is computed only when
@@ -32,16 +32,6 @@ typedef struct {
   int capacity; /* at least 2 k + 1 */
   double least;
 } ct_shortlist;
-
-/* Who asks, resolved. */
-typedef struct {
-  const ct_residual *of; /* the index or the new points */
-  int position;          /* there */
-  int row;               /* of an indexed query, -1 for a new point */
-  int limit;             /* candidates have rows below it */
-} ct_asker;
-
-ct_asker ct_asker_of(const ct_residual *index, const ct_residual_queries *queries, int q);
 
 /* What one thread needs to turn candidates into distances. */
 typedef struct {

@@ -5,6 +5,7 @@
  * again. */
 
 #include "residual/residual_knn.h"
+#include "run/parallel.h"
 
 #include <string.h>
 
@@ -81,17 +82,6 @@ static ct_status pick(const ct_residual_queries *queries, int cut, int early,
   return CT_OK;
 }
 
-/* The share of a call's progress that a part of it reports. */
-typedef struct {
-  const ct_run *run;
-  double done, share;
-} progress;
-
-static int poll_part(void *owner, double done) {
-  const progress *part = owner;
-  return part->run->poll(part->run->owner, part->done + part->share * done);
-}
-
 static ct_status search_part(const ct_residual *index, const ct_residual_queries *queries,
                              const ct_residual_queries *part, const int *which, int k,
                              const ct_residual_plan *plan, int *used, int *id, double *dist,
@@ -118,10 +108,8 @@ ct_status ct_early_search(const ct_residual *index, const ct_residual_queries *q
   ct_residual_queries early, late;
   ct_residual_plan bare = *plan, rest = *plan;
   int *which, ignored;
-  progress part = {run, 0, 1. / EARLY};
-  ct_run own = *run;
-  own.poll = poll_part;
-  own.owner = &part;
+  ct_part part = {run, 0, 1. / EARLY};
+  ct_run own = ct_run_part(&part);
   bare.kept = NULL;
   rest.fewest_early = index->n;
   CT_TRY(copy_rows(index, cut, &first, run));

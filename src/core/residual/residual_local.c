@@ -2,6 +2,7 @@
 
 #include "ct.h"
 #include "residual/residual_rank.h"
+#include "run/parallel.h"
 
 /* Local search: the nearest in input space, by the blocks of the k-d order, are scored and ranked.
  *
@@ -53,17 +54,6 @@ static ct_status find_candidates(source *s, const int *query, int count, int wid
   return ct_block_sets(s->space, &part, width, s->candidate, stats, run);
 }
 
-typedef struct {
-  const ct_run *run;
-  double done, share;
-} progress;
-
-/* The search for candidates is the first half of a part. */
-static int poll_part(void *owner, double done) {
-  progress *p = owner;
-  return p->run->poll(p->run->owner, p->done + p->share * done);
-}
-
 ct_status ct_residual_local(const ct_residual *index, const ct_residual_queries *queries,
                             const ct_block_index *space, const ct_queries *near, int width, int k,
                             int at_once, int *id, double *dist, ct_stats *stats,
@@ -87,10 +77,10 @@ ct_status ct_residual_local(const ct_residual *index, const ct_residual_queries 
     int some = count - first < size ? count - first : size;
     double from = (double)first / count, to = (double)(first + some) / count;
     double middle = 0.5 * (from + to);
-    progress part = {run, from, middle - from};
-    ct_run searching = *run;
+    /* the search for candidates is the first half of a part */
+    ct_part part = {run, from, middle - from};
+    ct_run searching = ct_run_part(&part);
     ct_stats of_space = {0};
-    searching.poll = poll_part, searching.owner = &part;
     job.query = sorted + first, job.count = some, job.candidate = s.candidate;
     CT_TRY(find_candidates(&s, job.query, some, width, &of_space, &searching));
     for (int i = 0; i < CT_PHASES; i++) stats->seconds[i] += of_space.seconds[i];

@@ -1,6 +1,7 @@
 #ifndef CT_RESIDUAL_PLAN_H
 #define CT_RESIDUAL_PLAN_H
 
+#include "residual/residual_search.h"
 #include "two_frame/net.h"
 #include "two_frame/two_frame.h"
 

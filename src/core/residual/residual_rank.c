@@ -52,21 +52,6 @@ typedef struct {
   ct_kernels kernels;
 } ranking;
 
-ct_status ct_sort_queries(const ct_residual *index, const ct_residual_queries *queries,
-                          const int **sorted, const ct_run *run) {
-  int count = queries->count, n = index->n, *order, *start;
-  CT_NEW(order, &run->arena, count);
-  *sorted = order;
-  for (int q = 0; q < count; q++) order[q] = q;
-  if (queries->points) return CT_OK;
-  CT_NEW(start, &run->arena, (size_t)n + 1);
-  memset(start, 0, ((size_t)n + 1) * sizeof *start);
-  for (int q = 0; q < count; q++) start[ct_query_position(index, queries, q) + 1]++;
-  for (int i = 0; i < n; i++) start[i + 1] += start[i];
-  for (int q = 0; q < count; q++) order[start[ct_query_position(index, queries, q)]++] = q;
-  return CT_OK;
-}
-
 /* The candidates of pairs from .. to - 1 of the group to come, which starts at query[first]. */
 static void copy_candidates(const ct_rank_job *job, group *g, int first, int from, int to) {
   int i = first + from / job->width, j = from % job->width;

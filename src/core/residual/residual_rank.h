@@ -24,15 +24,4 @@ typedef struct {
 ct_status ct_rank_queries(const ct_rank_job *job, double done, double share, ct_stats *stats,
                           const ct_run *run);
 
-/* The position in the index, or among the new points, of query q. */
-static inline int ct_query_position(const ct_residual *index, const ct_residual_queries *queries,
-                                    int q) {
-  if (queries->points) return q;
-  return index->position[queries->rows ? queries->rows[q] : q];
-}
-
-/* All queries by position, so that neighbours follow each other; new points as they come. */
-ct_status ct_sort_queries(const ct_residual *index, const ct_residual_queries *queries,
-                          const int **sorted, const ct_run *run);
-
 #endif

@@ -81,19 +81,17 @@ static int key_of(const scan *s, int q) {
   return asker.position;
 }
 
-/* By limit or by position, stable, in one counting pass each over keys and queries. */
+/* By limit or by position. */
 static ct_status sort_queries(scan *s, const ct_run *run) {
-  int keys = 1, *start;
-  for (int i = 0; i < s->count; i++) {
-    int key = key_of(s, query_at(s, i));
-    keys = key + 1 > keys ? key + 1 : keys;
-  }
+  int keys = 1, *key;
   CT_NEW(s->order, &run->arena, s->count);
-  CT_NEW(start, &run->arena, (size_t)keys + 1);
-  memset(start, 0, ((size_t)keys + 1) * sizeof *start);
-  for (int i = 0; i < s->count; i++) start[key_of(s, query_at(s, i)) + 1]++;
-  for (int key = 0; key < keys; key++) start[key + 1] += start[key];
-  for (int i = 0; i < s->count; i++) s->order[start[key_of(s, query_at(s, i))]++] = query_at(s, i);
+  CT_NEW(key, &run->arena, s->count);
+  for (int i = 0; i < s->count; i++) {
+    key[i] = key_of(s, query_at(s, i));
+    keys = key[i] + 1 > keys ? key[i] + 1 : keys;
+  }
+  CT_TRY(ct_order_by_key(key, s->count, keys, s->order, run));
+  for (int i = 0; i < s->count; i++) s->order[i] = query_at(s, s->order[i]);
   return CT_OK;
 }
 

@@ -3,20 +3,8 @@
 
 #include "ct.h"
 #include "two_frame/net.h"
+#include "metric/queries.h"
 #include "metric/residual.h"
-
-/* Who asks: as ct_queries, for residual searches. points NULL: query q is the indexed row rows[q]
- * (rows NULL: row q); otherwise it stands at position q of points. limit[q]: only rows < limit[q]
- * are candidates; NULL: all. self: whether an indexed query may find its own row. radius[q]: of a
- * search within a radius; NULL: the one of the call for all. */
-typedef struct {
-  const ct_residual *points;
-  const int *rows;
-  int count;
-  const int *limit;
-  int self;
-  const double *radius;
-} ct_residual_queries;
 
 /* Ways of an exact search. */
 typedef enum {

@@ -227,16 +227,13 @@ static ct_status search_blocks(const within *w, block *b, int first, int count, 
 
 /* Queries by limit, so that a block may stop early, else by position. */
 static ct_status sort_queries(within *w, const ct_run *run) {
-  int count = w->queries->count, n = w->index->n, *order, *start;
+  int count = w->queries->count, *order, *limit;
   if (!w->queries->limit) return ct_sort_queries(w->index, w->queries, &w->order, run);
   CT_NEW(order, &run->arena, count);
-  CT_NEW(start, &run->arena, (size_t)n + 2);
-  memset(start, 0, ((size_t)n + 2) * sizeof *start);
-  for (int q = 0; q < count; q++) start[limit_of(w, q) + 1]++;
-  for (int i = 0; i <= n; i++) start[i + 1] += start[i];
-  for (int q = 0; q < count; q++) order[start[limit_of(w, q)]++] = q;
+  CT_NEW(limit, &run->arena, count);
+  for (int q = 0; q < count; q++) limit[q] = limit_of(w, q);
   w->order = order;
-  return CT_OK;
+  return ct_order_by_key(limit, count, w->index->n + 1, order, run);
 }
 
 static ct_status search_pairs(within *w, ct_stats *stats, const ct_run *run) {

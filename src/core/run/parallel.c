@@ -10,7 +10,7 @@
  * against the cost of a parallel region and of threads that wait for the last item. */
 #define ROUND_SECONDS 0.06
 
-static int thread_number(void) {
+int ct_thread_number(void) {
 #ifdef _OPENMP
   return omp_get_thread_num();
 #else
@@ -22,7 +22,7 @@ static void do_round(ct_round_item work, void *task, int from, int to, int chunk
                      const ct_run *run) {
   (void)run, (void)chunk;
 #pragma omp parallel for num_threads(run->threads) schedule(dynamic, chunk) if (to - from > 1)
-  for (int item = from; item < to; item++) work(task, item, thread_number());
+  for (int item = from; item < to; item++) work(task, item, ct_thread_number());
 }
 
 /* A round that took next to no time says little about the next one's. */
@@ -37,6 +37,17 @@ static double next_size(double size, double seconds) {
 static int share_of(int items, int chunk, int threads) {
   int fair = items / (4 * threads);
   return fair < 1 ? 1 : fair < chunk ? fair : chunk;
+}
+
+static int poll_part(void *owner, double done) {
+  const ct_part *part = owner;
+  return part->whole->poll(part->whole->owner, part->done + part->share * done);
+}
+
+ct_run ct_run_part(ct_part *part) {
+  ct_run run = *part->whole;
+  run.poll = poll_part, run.owner = part;
+  return run;
 }
 
 ct_status ct_rounds_run(ct_round_item work, void *task, int count, int chunk, double done,

@@ -12,4 +12,16 @@ typedef void (*ct_round_item)(void *task, int item, int thread);
 ct_status ct_rounds_run(ct_round_item work, void *task, int count, int chunk, double done,
                         double share, const ct_run *run);
 
+/* The calling thread's number in its region, below run->threads: for scratch per thread. */
+int ct_thread_number(void);
+
+/* A part of a call, whose progress from 0 to 1 is the whole's from done to done + share. */
+typedef struct {
+  const ct_run *whole;
+  double done, share;
+} ct_part;
+
+/* How a part runs; borrows it. */
+ct_run ct_run_part(ct_part *part);
+
 #endif

@@ -1,7 +1,7 @@
 #ifndef CT_SCREENED_H
 #define CT_SCREENED_H
 
-#include "residual/residual_search.h"
+#include "metric/queries.h"
 
 /* Exact search by the columns of the symmetric root that matter (screened.c). */
 

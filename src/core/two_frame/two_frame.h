@@ -1,8 +1,8 @@
 #ifndef CT_TWO_FRAME_H
 #define CT_TWO_FRAME_H
 
+#include "metric/queries.h"
 #include "two_frame/net.h"
-#include "residual/residual_search.h"
 
 /* What is known about each query. */
 typedef enum {
