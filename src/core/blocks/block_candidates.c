@@ -94,7 +94,7 @@ void ct_candidates_measure(ct_candidates *c, const ct_blocks *blocks, double *di
   for (int i = 0; i < c->count; i++) distance[i] = c->key[i];
   if (blocks->key != CT_KEY_SQUARES) return;
   for (int i = c->count; i % CT_FAN; i++) distance[i] = 0;
-  blocks->kernels.roots(distance, c->count);
+  blocks->select->roots(distance, c->count);
 }
 
 /* Cuts to the wanted nearest by (distance, row). */
@@ -122,7 +122,7 @@ static void cut_exactly(ct_candidates *c, const ct_blocks *blocks) {
 static double find_threshold(const ct_candidates *c, const ct_blocks *blocks) {
   int wanted = c->wanted, enough = wanted + slack(wanted), below = 0, within = c->count;
   double low, high;
-  blocks->kernels.range(c->key, c->count, &low, &high);
+  blocks->select->range(c->key, c->count, &low, &high);
   low = 0;
   for (int guess = 0; guess < GUESSES && within > enough; guess++) {
     double share = guess == 0 ? c->share : 0.5;
@@ -130,7 +130,7 @@ static double find_threshold(const ct_candidates *c, const ct_blocks *blocks) {
       share = (wanted + 0.4 * slack(wanted) - below) / (within - below);
     share = fmin(fmax(share, 0.03), 0.97);
     double middle = low + share * (high - low);
-    int count = blocks->kernels.count_keys(c->key, c->count, middle);
+    int count = blocks->select->count_keys(c->key, c->count, middle);
     if (count >= wanted) high = middle, within = count;
     else low = middle, below = count;
   }
@@ -142,7 +142,7 @@ void ct_candidates_cut(ct_candidates *c, const ct_blocks *blocks) {
   for (int i = 0; i < CT_FAN; i++) c->key[c->count + i] = INFINITY;
   double threshold = ct_key_widened(blocks, find_threshold(c, blocks));
   c->bound = fmin(c->bound, threshold);
-  c->count = blocks->kernels.keep_keys(c->key, c->slot, c->count, threshold);
+  c->count = blocks->select->keep_keys(c->key, c->slot, c->count, threshold);
   int tied = c->count > c->wanted + c->wanted / 2 + 2 * slack(c->wanted);
   if (tied || threshold == 0) cut_exactly(c, blocks);
 }

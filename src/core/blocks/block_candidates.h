@@ -2,16 +2,12 @@
 #define CT_BLOCK_CANDIDATES_H
 
 #include "blocks/blocks.h"
+#include "run/select.h"
 
 /* The candidates of one query while it is searched: an unordered buffer of keys and slots.
  * Everything whose key does not exceed bound is appended; when the buffer is full it is cut down to
  * little more than the wanted nearest ones, and the bound with it. So a survivor costs an append
  * and a share of a cut, not a place in a sorted list. */
-
-typedef struct {
-  double distance, key;
-  int row, slot;
-} ct_measured;
 
 typedef struct ct_candidates {
   const double *point; /* the query, embedded */

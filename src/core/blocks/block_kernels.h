@@ -35,22 +35,6 @@ typedef struct {
   double (*nearest_reach)(const struct ct_blocks *blocks, const double *leaf, const double *reach,
                           const double *point);
 
-  /* How many of count keys are <= limit; the entries up to the next multiple of 8 are INFINITY. */
-  int (*count_keys)(const double *key, int count, double limit);
-
-  /* The smallest and the largest of count > 0 numbers. */
-  void (*range)(const double *number, int count, double *least, double *largest);
-
-  /* Keeps those of count keys and slots that are <= limit, in order; returns their number. */
-  int (*keep_keys)(double *key, int *slot, int count, double limit);
-
-  /* place[i]: the rank of distance i among count <= CT_RANKED, as far as steps of the 2^23rd part
-   * of their range tell them apart, by i else. place has CT_RANKED entries. */
-  void (*rank)(const double *distance, int count, int *place);
-
-  /* Square roots in place, of whole multiples of 8. */
-  void (*roots)(double *value, int count);
-
   /* x[c * CT_LEAF + j] = (leaf's coordinate c of point j - center[c]) * scale, as a float; half[j]:
    * half the square of that vector, summed in floats. */
   void (*convert_leaf)(const double *leaf, const double *center, double scale, int dim, float *x,
@@ -64,9 +48,6 @@ typedef struct {
 
 /* Queries of one call of float_scan. */
 #define CT_FLOAT_QUERIES 8
-
-/* How many distances are ranked at most: a step and a place share an int. */
-#define CT_RANKED 256
 
 ct_kernels ct_kernels_for(ct_simd simd, ct_key key, int dim);
 

@@ -14,7 +14,7 @@
 #endif
 
 #define CT_VEC 256
-#define KERNEL_TABLE ct_kernels_avx2
+#define CT_KERNELS ct_kernels_avx2
 #include "blocks/block_kernel_body.h"
 
 #if defined(__clang__)

@@ -15,7 +15,7 @@
 #endif
 
 #define CT_VEC 512
-#define KERNEL_TABLE ct_kernels_avx512
+#define CT_KERNELS ct_kernels_avx512
 #include "blocks/block_kernel_body.h"
 
 #if defined(__clang__)

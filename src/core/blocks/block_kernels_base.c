@@ -7,5 +7,5 @@
 #endif
 
 #define CT_VEC 128
-#define KERNEL_TABLE ct_kernels_base
+#define CT_KERNELS ct_kernels_base
 #include "blocks/block_kernel_body.h"

@@ -79,7 +79,7 @@ static void answer_set(const task *t, worker *w, int q, int count) {
   while (place < count && row[place] != own) place++;
   if (place < count) row[place] = row[--count];
   else if (count > t->k)
-    ct_keep_nearest(&t->search.blocks.kernels, distance, row, count, t->k), count = t->k;
+    ct_keep_nearest(t->search.blocks.select, distance, row, count, t->k), count = t->k;
   memcpy(set, row, (size_t)count * sizeof *set);
   for (int i = count; i < t->k; i++) set[i] = -1;
 }
@@ -91,7 +91,7 @@ static void finish_set(const task *t, worker *w, ct_candidates *c, int i) {
   int *row = w->own.row;
   ct_candidates_measure(c, blocks, distance, row);
   if (count > t->wanted) {
-    last = ct_keep_nearest(&blocks->kernels, distance, row, count, t->wanted);
+    last = ct_keep_nearest(blocks->select, distance, row, count, t->wanted);
     count = t->wanted;
   } else if (count == t->wanted) {
     for (int j = 0; j < count; j++) last = distance[j] > last ? distance[j] : last;
@@ -117,7 +117,7 @@ static void finish_query(const task *t, worker *w, ct_candidates *c, int i) {
   if (c->count > t->wanted + t->wanted / 3 + 8) ct_candidates_cut(c, blocks);
   ct_candidates_measure(c, blocks, distance, row);
   if (c->count <= CT_RANKED) {
-    ct_rank_neighbors(&blocks->kernels, distance, row, c->count, w->own.sorted_distance,
+    ct_rank_neighbors(blocks->select, distance, row, c->count, w->own.sorted_distance,
                       w->own.sorted_row);
     distance = w->own.sorted_distance;
     row = w->own.sorted_row;

@@ -57,7 +57,7 @@ static void finish_query(const task *t, worker *w) {
     ct_sort_neighbors(dist, id, w->found);
     return;
   }
-  ct_rank_neighbors(&t->search.blocks.kernels, dist, id, (int)w->found, w->own.sorted_distance,
+  ct_rank_neighbors(t->search.blocks.select, dist, id, (int)w->found, w->own.sorted_distance,
                     w->own.sorted_row);
   memcpy(dist, w->own.sorted_distance, w->found * sizeof *dist);
   memcpy(id, w->own.sorted_row, w->found * sizeof *id);

@@ -1,12 +1,7 @@
 #ifndef CT_CANONICAL_H
 #define CT_CANONICAL_H
 
-/* To be included first by every file whose arithmetic reaches a result: forbids the compiler to
- * fuse a multiplication and an addition, so that all builds round alike. */
-#if defined(__clang__)
-#pragma STDC FP_CONTRACT OFF
-#elif defined(__GNUC__)
-#pragma GCC optimize("fp-contract=off")
-#endif
+/* To be included first by every file of canonical arithmetic: all builds round alike. */
+#include "run/rounding.h"
 
 #endif

@@ -12,13 +12,13 @@ ct_status ct_scorer_new(ct_scorer *scorer, const ct_residual *index, int k, int 
   memset(scorer, 0, sizeof *scorer);
   scorer->index = index;
   scorer->simd = run->simd;
-  scorer->kernels = ct_kernels_for(run->simd, CT_KEY_SQUARES, 1);
+  scorer->select = ct_select_kernels_of(run->simd);
   scorer->k = k;
   scorer->capacity = capacity;
   CT_NEW(scorer->position, &run->arena, capacity);
   CT_NEW(scorer->t, &run->arena, capacity);
-  CT_NEW(scorer->value, &run->arena, (size_t)capacity + CT_FAN);
-  CT_NEW(scorer->dist, &run->arena, (size_t)capacity + CT_FAN);
+  CT_NEW(scorer->value, &run->arena, (size_t)capacity + CT_SELECT_STEP);
+  CT_NEW(scorer->dist, &run->arena, (size_t)capacity + CT_SELECT_STEP);
   CT_NEW(scorer->row, &run->arena, capacity);
   CT_NEW(scorer->sorted_dist, &run->arena, CT_RANKED);
   CT_NEW(scorer->sorted_row, &run->arena, CT_RANKED);
@@ -33,7 +33,7 @@ void ct_shortlist_start(ct_shortlist *list) {
   list->least = CT_RHO_NULL;
 }
 
-double ct_kth_largest(const ct_kernels *kernels, double *value, int count, int k) {
+double ct_kth_largest(const ct_select_kernels *kernels, double *value, int count, int k) {
   for (int i = 0; i < count; i++) value[i] = -value[i];
   return -ct_wanted_key(kernels, value, count, k);
 }
@@ -41,7 +41,7 @@ double ct_kth_largest(const ct_kernels *kernels, double *value, int count, int k
 void ct_shortlist_reduce(ct_shortlist *list, ct_scorer *scorer) {
   if (list->count < scorer->k) return;
   for (int i = 0; i < list->count; i++) scorer->value[i] = list->entry[i].low;
-  double least = ct_kth_largest(&scorer->kernels, scorer->value, list->count, scorer->k);
+  double least = ct_kth_largest(scorer->select, scorer->value, list->count, scorer->k);
   if (least > list->least) list->least = least;
   int kept = 0;
   for (int i = 0; i < list->count; i++)
@@ -124,7 +124,7 @@ static ranked sort_list(const ct_shortlist *list, ct_scorer *scorer) {
     ct_sort_neighbors(scorer->dist, scorer->row, (size_t)list->count);
     return (ranked){scorer->dist, scorer->row};
   }
-  ct_rank_neighbors(&scorer->kernels, scorer->dist, scorer->row, list->count, scorer->sorted_dist,
+  ct_rank_neighbors(scorer->select, scorer->dist, scorer->row, list->count, scorer->sorted_dist,
                     scorer->sorted_row);
   return (ranked){scorer->sorted_dist, scorer->sorted_row};
 }

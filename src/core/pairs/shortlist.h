@@ -1,8 +1,8 @@
 #ifndef CT_SHORTLIST_H
 #define CT_SHORTLIST_H
 
-#include "blocks/block_kernels.h"
 #include "metric/queries.h"
+#include "run/select_kernels.h"
 
 /* The candidates of one query that may still be among its k nearest. A candidate enters with bounds
  * low <= |rho| <= high on its canonical correlation; its canonical distance is computed only when
@@ -37,13 +37,13 @@ typedef struct {
 typedef struct {
   const ct_residual *index;
   ct_simd simd;
-  ct_kernels kernels;
+  const ct_select_kernels *select;
   int k;
   int capacity;       /* of the lists, and of the arrays below */
   double evaluations; /* counted, without twins */
   int *position;
   double *t;
-  double *value;       /* and room for CT_FAN more, as in */
+  double *value;       /* and room for CT_SELECT_STEP more, as in */
   double *dist;        /* the distances of a list, and */
   int *row;            /* its rows, */
   double *sorted_dist; /* and the same sorted: CT_RANKED */
@@ -82,7 +82,7 @@ void ct_shortlist_write(ct_shortlist *list, const ct_asker *asker, int self, ct_
                         int *id, double *dist, size_t step);
 
 /* The k-th largest of count values (1 <= k <= count), or one of masses that are all but equal to it
- * and no larger. The values come back negated, and there is room for CT_FAN more. */
-double ct_kth_largest(const ct_kernels *kernels, double *value, int count, int k);
+ * and no larger. The values come back negated, and there is room for CT_SELECT_STEP more. */
+double ct_kth_largest(const ct_select_kernels *kernels, double *value, int count, int k);
 
 #endif

@@ -49,7 +49,7 @@ typedef struct {
   int size; /* queries of a group */
   ct_simd simd;
   group *group; /* one a thread */
-  ct_kernels kernels;
+  const ct_select_kernels *select;
 } ranking;
 
 /* The candidates of pairs from .. to - 1 of the group to come, which starts at query[first]. */
@@ -134,10 +134,10 @@ static int keep_best(const ranking *r, group *g, int first) {
     g->dist[found] = g->t[pair];
     g->row[found++] = g->candidate[pair];
   }
-  for (int i = found; i % CT_FAN; i++) g->dist[i] = 0;
-  r->kernels.roots(g->dist, found);
+  for (int i = found; i % CT_SELECT_STEP; i++) g->dist[i] = 0;
+  r->select->roots(g->dist, found);
   if (found <= job->k) return found;
-  ct_keep_nearest(&r->kernels, g->dist, g->row, found, job->k);
+  ct_keep_nearest(r->select, g->dist, g->row, found, job->k);
   return job->k;
 }
 
@@ -147,7 +147,7 @@ static void write_best(const ranking *r, group *g, int first, int q) {
   int kept = keep_best(r, g, first), *row = g->row;
   double *dist = g->dist;
   if (kept <= CT_RANKED) {
-    ct_rank_neighbors(&r->kernels, dist, row, kept, g->sorted_dist, g->sorted_row);
+    ct_rank_neighbors(r->select, dist, row, kept, g->sorted_dist, g->sorted_row);
     dist = g->sorted_dist, row = g->sorted_row;
   } else {
     ct_sort_neighbors(dist, row, (size_t)kept);
@@ -197,8 +197,8 @@ static ct_status new_group(group *g, const ranking *r, const ct_run *run) {
   CT_NEW(g->order, &run->arena, pairs);
   CT_NEW(g->of, &run->arena, pairs);
   CT_NEW(g->t, &run->arena, pairs);
-  CT_NEW(g->dist, &run->arena, width + CT_FAN);
-  CT_NEW(g->row, &run->arena, width + CT_FAN);
+  CT_NEW(g->dist, &run->arena, width + CT_SELECT_STEP);
+  CT_NEW(g->row, &run->arena, width + CT_SELECT_STEP);
   CT_NEW(g->sorted_dist, &run->arena, CT_RANKED);
   CT_NEW(g->sorted_row, &run->arena, CT_RANKED);
   CT_NEW(g->work, &run->arena, r->job->index->covariance->work_size + 1);
@@ -209,7 +209,7 @@ static ct_status new_group(group *g, const ranking *r, const ct_run *run) {
 ct_status ct_rank_queries(const ct_rank_job *job, double done, double share, ct_stats *stats,
                           const ct_run *run) {
   ranking r = {.job = job, .simd = run->simd};
-  r.kernels = ct_kernels_for(run->simd, CT_KEY_SQUARES, 1);
+  r.select = ct_select_kernels_of(run->simd);
   /* very long lists overlap in themselves, and a pair is an int */
   r.size = job->width > (1 << 20) ? 1 : GROUP;
   CT_NEW(r.group, &run->arena, run->threads);

@@ -1,4 +1,4 @@
-#include "metric/canonical.h"
+#include "run/rounding.h"
 
 #include "run/select.h"
 
@@ -149,8 +149,8 @@ void ct_sort_neighbors(double *distance, int *row, size_t count) {
 
 /* ---- ranks ---- */
 
-void ct_rank_neighbors(const ct_kernels *kernels, const double *distance, const int *row, int count,
-                       double *sorted_distance, int *sorted_row) {
+void ct_rank_neighbors(const ct_select_kernels *kernels, const double *distance, const int *row,
+                       int count, double *sorted_distance, int *sorted_row) {
   int place[CT_RANKED], disorder = 0;
   kernels->rank(distance, count, place);
   for (int i = 0; i < count; i++) {
@@ -176,11 +176,12 @@ typedef struct {
 } bracket;
 
 /* There is room to fill the keys up to a multiple of 8. */
-static bracket bracket_key(const ct_kernels *kernels, double *key, int count, int wanted, int few) {
+static bracket bracket_key(const ct_select_kernels *kernels, double *key, int count, int wanted,
+                           int few) {
   bracket b = {0, 0, 0, count};
   kernels->range(key, count, &b.low, &b.high);
   b.low -= fabs(b.low) * DBL_EPSILON + DBL_MIN;
-  for (int i = count; i % CT_FAN; i++) key[i] = INFINITY;
+  for (int i = count; i % CT_SELECT_STEP; i++) key[i] = INFINITY;
   for (int i = 0; i < NARROWINGS && b.within - b.below > few; i++) {
     double share = i < INTERPOLATED ? (wanted - b.below + 0.5) / (b.within - b.below + 1) : 0.5;
     double middle = b.low + share * (b.high - b.low);
@@ -201,7 +202,7 @@ static double largest_up_to(const double *key, int count, double high) {
   return largest;
 }
 
-double ct_wanted_key(const ct_kernels *kernels, double *key, int count, int wanted) {
+double ct_wanted_key(const ct_select_kernels *kernels, double *key, int count, int wanted) {
   bracket b = bracket_key(kernels, key, count, wanted, SORTED);
   double sorted[SORTED + 1];
   if (b.within - b.below > SORTED) return largest_up_to(key, count, b.high);
@@ -242,7 +243,7 @@ static void drop_farthest(pairs p, int count, int surplus, double low) {
   for (int i = 0; i < surplus; i++) swap(p, (size_t)at[i], (size_t)(--count));
 }
 
-double ct_keep_nearest(const ct_kernels *kernels, double *distance, int *row, int count,
+double ct_keep_nearest(const ct_select_kernels *kernels, double *distance, int *row, int count,
                        int wanted) {
   bracket b = bracket_key(kernels, distance, count, wanted, RESIDUE);
   int within = kernels->keep_keys(distance, row, count, b.high);

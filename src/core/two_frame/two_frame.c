@@ -243,8 +243,8 @@ static ct_status new_searcher(const ct_two_frame *search, ct_two_frame_searcher 
   CT_NEW(s->near_row, &run->arena, near);
   CT_NEW(s->near_scale, &run->arena, near);
   CT_NEW(s->near_one, &run->arena, near);
-  CT_NEW(s->near_key, &run->arena, near + 2 * CT_FAN);
-  CT_NEW(s->near_slot, &run->arena, near + 2 * CT_FAN);
+  CT_NEW(s->near_key, &run->arena, near + 2 * CT_SELECT_STEP);
+  CT_NEW(s->near_slot, &run->arena, near + 2 * CT_SELECT_STEP);
   CT_NEW(s->near_candidate, &run->arena, near);
   CT_NEW(s->near_mark, &run->arena, balls);
   CT_NEW(s->done_mark, &run->arena, balls);
@@ -262,7 +262,7 @@ static ct_status new_searcher(const ct_two_frame *search, ct_two_frame_searcher 
   CT_NEW(s->cell, &run->arena, t / 4 * (size_t)widest);
   CT_NEW(s->member, &run->arena, widest);
   CT_NEW(s->target, &run->arena, balls);
-  CT_NEW(s->value, &run->arena, (size_t)capacity + (size_t)search->crowd + 1 + CT_FAN);
+  CT_NEW(s->value, &run->arena, (size_t)capacity + (size_t)search->crowd + 1 + CT_SELECT_STEP);
   return CT_OK;
 }
 

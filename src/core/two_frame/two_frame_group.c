@@ -123,7 +123,7 @@ static void reseed(const ct_two_frame *search, ct_two_frame_searcher *s, ct_ask 
   double *value = s->value, from = -1;
   for (int i = 0; i < known; i++) value[total++] = ask->list.entry[i].low;
   for (int i = 0; i < ask->estimates; i++) value[total++] = ask->estimate[i].estimate;
-  if (total >= search->k) from = ct_kth_largest(&s->scorer.kernels, value, total, search->k);
+  if (total >= search->k) from = ct_kth_largest(s->scorer.select, value, total, search->k);
   for (int i = 0; i < ask->estimates; i++) {
     ct_estimate at = ask->estimate[i];
     if (at.estimate < from) {

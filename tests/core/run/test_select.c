@@ -28,8 +28,9 @@ static int compare(const void *a, const void *b) {
 }
 
 /* Exact, but for keys that lie close in numbers: there one of them. */
-static void test_wanted(const ct_kernels *kernels, int kind, int count, test_random *random) {
-  double key[MOST + CT_FAN], given[MOST], sorted[MOST];
+static void test_wanted(const ct_select_kernels *kernels, int kind, int count,
+                        test_random *random) {
+  double key[MOST + CT_SELECT_STEP], given[MOST], sorted[MOST];
   for (int i = 0; i < count; i++) given[i] = draw(random, kind);
   memcpy(key, given, (size_t)count * sizeof *key);
   memcpy(sorted, given, (size_t)count * sizeof *key);
@@ -45,11 +46,11 @@ static void test_wanted(const ct_kernels *kernels, int kind, int count, test_ran
 
 int main(void) {
   for (int simd = CT_SIMD_BASE; simd <= (int)ct_simd_best(); simd++) {
-    ct_kernels kernels = ct_kernels_for((ct_simd)simd, CT_KEY_SQUARES, 1);
+    const ct_select_kernels *kernels = ct_select_kernels_of((ct_simd)simd);
     test_random random = {17};
     for (int kind = 0; kind < KINDS; kind++)
       for (int count = 1; count <= MOST; count += 1 + count / 8)
-        test_wanted(&kernels, kind, count, &random);
+        test_wanted(kernels, kind, count, &random);
   }
   return check_report();
 }
