@@ -7,8 +7,8 @@
 #include "run/status.h"
 
 /* The matrices of neighbours, filled query by query in any order and column-major in the end. While
- * they are filled a query's neighbours stand together; ct_block_answers_finish() transposes in place.
- * block_answers.c says why. */
+ * they are filled a query's neighbours stand together; ct_block_answers_finish() transposes in
+ * place. block_answers.c says why. */
 typedef struct {
   int *id; /* the caller's, queries x k */
   double *dist;

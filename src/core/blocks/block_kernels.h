@@ -40,8 +40,8 @@ typedef struct {
   void (*convert_leaf)(const double *leaf, const double *center, double scale, int dim, float *x,
                        float *half);
 
-  /* For CT_FLOAT_QUERIES queries of dim floats each: bit j of kept[i] is 0 where half[j] - query[i] . x[j]
-   * is greater than limit[i]. Fused or not, from the first side to the last. */
+  /* For CT_FLOAT_QUERIES queries of dim floats each: bit j of kept[i] is 0 where half[j] - query[i]
+   * . x[j] is greater than limit[i]. Fused or not, from the first side to the last. */
   void (*float_scan)(const float *x, const float *half, int dim, const float *const *query,
                      const float *limit, unsigned *kept);
 } ct_kernels;

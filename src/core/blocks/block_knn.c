@@ -12,8 +12,8 @@
  * in ascending order, so that what one may find the next ones may find as well.
  *
  * All together, in many dimensions, where every query needs most leaves of the list: see
- * block_float_scan.c. There bounds from other queries are worth little, and each query gets its own from
- * the leaves around.
+ * block_float_scan.c. There bounds from other queries are worth little, and each query gets its own
+ * from the leaves around.
  *
  * The own row of an indexed query is a candidate like any other, and one more than k are wanted; so
  * the triangle inequality needs no exception. It is dropped when the answer is written.

@@ -7,11 +7,11 @@
 /* Metrics on coordinates, and how they are searched.
  *
  * A metric is data. Points are first *embedded*: divided by their scale, or turned into unit
- * vectors, or mapped linearly. On embedded points a search compares *keys*, cheap increasing functions of the distance
- * (a sum of squares, of absolute values, of powers, or a maximum), and only survivors get their
- * *distance*, by the one canonical routine of this file. Keys may reject only by CT_KEY_MARGIN: a
- * point whose key exceeds (1 + CT_KEY_MARGIN) times another's is strictly farther, whatever was
- * rounded. */
+ * vectors, or mapped linearly. On embedded points a search compares *keys*, cheap increasing
+ * functions of the distance (a sum of squares, of absolute values, of powers, or a maximum), and
+ * only survivors get their *distance*, by the one canonical routine of this file. Keys may reject
+ * only by CT_KEY_MARGIN: a point whose key exceeds (1 + CT_KEY_MARGIN) times another's is strictly
+ * farther, whatever was rounded. */
 
 typedef enum {
   CT_EUCLIDEAN,

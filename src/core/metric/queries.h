@@ -8,8 +8,8 @@
 
 /* Who asks, and who may answer. points NULL: query q is indexed row rows[q] (rows NULL: row q);
  * otherwise it is point q of points. limit[q]: only rows < limit[q] are candidates; NULL: all are.
- * self: whether an indexed query may find its own row. radius[q]: of a search within a radius; NULL:
- * the one of the call for all. */
+ * self: whether an indexed query may find its own row. radius[q]: of a search within a radius;
+ * NULL: the one of the call for all. */
 typedef struct {
   const ct_points *points;
   const int *rows;

@@ -37,8 +37,8 @@ static void fill_panel(const ct_screened_side *side, int block, int rank, double
   }
 }
 
-/* A group's columns, from V's to those of the unit process in floats, and their norms, whose squares
- * are added to total. */
+/* A group's columns, from V's to those of the unit process in floats, and their norms, whose
+ * squares are added to total. */
 static void narrow(const ct_screened_side *side, int block, const double *tile, float *W,
                    float *norm, double *total) {
   for (int lane = 0; lane < CT_SCREEN; lane++) {

@@ -4,7 +4,8 @@
 #include "two_frame/net.h"
 
 /* The inner loops of the two-frame search, in float, for one ball at a time. two_frame.c derives
- * what they compute; all arrays of lanes are padded to CT_FRAME_LANES and hold harmless values there. */
+ * what they compute; all arrays of lanes are padded to CT_FRAME_LANES and hold harmless values
+ * there. */
 
 /* A group of queries of ball A, up to CT_GROUP_LANES lanes of its block. */
 #define CT_GROUP_LANES 64

@@ -104,7 +104,7 @@ static void test_rank(int which, int n, int rank, int coarse, int width, int k, 
   make_points(&fresh, which, 41, rank, coarse, 6, &run);
   int rows[50];
   for (int i = 0; i < 50; i++) rows[i] = test_below(&random, n);
-  ct_residual_queries queries = {NULL, NULL, n, NULL, 0};
+  ct_residual_queries queries = {NULL, NULL, n, NULL, 0, NULL};
   if (way == 1) queries.rows = rows, queries.count = 50;
   if (way == 2) queries.points = &fresh.residual, queries.count = 41;
   size_t answers = (size_t)queries.count * (size_t)k;
@@ -152,7 +152,7 @@ static void test_local(int which, int n, int coarse, int width, int k, int way) 
   CHECK(ct_kd_order(&points, &metric, order, &stats, &run) == CT_OK);
   for (int i = 0; i < 30; i++) rows[i] = i * 41 % n;
   for (int i = 0; i < n; i++) limit[i] = i * 3 / 4;
-  ct_residual_queries queries = {NULL, NULL, n, way % 2 ? limit : NULL, way == 0};
+  ct_residual_queries queries = {NULL, NULL, n, way % 2 ? limit : NULL, way == 0, NULL};
   ct_queries near = {NULL, NULL, n, queries.limit, queries.self, NULL};
   if (way == 2 || way == 3) queries.rows = near.rows = rows, queries.count = near.count = 30;
   if (way >= 4)
@@ -225,7 +225,7 @@ static void test_edges(int which, int rank) {
   test_host_start(&host);
   ct_run run = test_run(&host, 1, ct_simd_best());
   make_points(&r, which, N, rank, 0, 8, &run);
-  ct_residual_queries queries = {NULL, NULL, N, NULL, 0};
+  ct_residual_queries queries = {NULL, NULL, N, NULL, 0, NULL};
   for (int i = 0; i < 40; i++) {
     asker a = asker_of(&r.residual, &queries, i);
     double d = distance(&r.residual, &a, (i * 7 + 1) % N);
@@ -248,7 +248,7 @@ static void test_within(int which, int n, int rank, int coarse, int way) {
   int rows[20], *limit = test_new((size_t)n * sizeof *limit);
   for (int i = 0; i < 20; i++) rows[i] = i * 37 % n;
   for (int i = 0; i < n; i++) limit[i] = i;
-  ct_residual_queries queries = {NULL, NULL, n, NULL, way == 0};
+  ct_residual_queries queries = {NULL, NULL, n, NULL, way == 0, NULL};
   if (way == 1) queries.limit = limit;
   if (way == 2) queries.rows = rows, queries.count = 20, queries.limit = limit;
   if (way == 3) queries.points = &fresh.residual, queries.count = 11;
