@@ -56,6 +56,18 @@ need_compiler() {
   can_compile || fail "make and a C compiler could not be installed."
 }
 
+# For .ci/run: a second compiler with its OpenMP and sanitizers, and the formatter. Clang's default
+# version is Debian's; the formatter's is that of .clang-format.
+need_clang() {
+  need clang clang
+  need clang-format-14 clang-format-14
+  echo '#include <omp.h>' | clang -fopenmp -fsyntax-only -x c - 2>/dev/null || apt_install libomp-dev ||
+    fail "clang's OpenMP is missing. Please install it (on Debian: libomp-dev)."
+  echo "int main(void) { return 0; }" | clang -fsanitize=thread -x c -o "$scratch/tsan" - 2>/dev/null ||
+    apt_install libclang-rt-14-dev ||
+    fail "clang's sanitizers are missing. Please install them (on Debian: libclang-rt-14-dev)."
+}
+
 # png() draws no text without a font
 need_fonts() {
   if can_apt && ! fc-list 2>/dev/null | grep -q .; then apt_install fontconfig fonts-dejavu-core; fi
