@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-/* A matrix of row numbers counted from 1, whose first row belongs to place `first`, counted from 1. */
+/* A matrix of row numbers counted from 1, whose first row belongs to place `first`, counted from 1.
+ */
 static ct_sets sets_view(SEXP index, SEXP first) {
   return (ct_sets){.row = INTEGER(index),
                    .count = Rf_nrows(index),
@@ -170,8 +171,8 @@ SEXP ffi_sets_renumber(SEXP index, SEXP order, SEXP run) {
   return answer;
 }
 
-/* list(Z, E, variance, ZZ, log_d, dropped), see low_rank.h: a column of Z and E for each place; ZZ's
- * upper triangle, as R sees it. */
+/* list(Z, E, variance, ZZ, log_d, dropped), see low_rank.h: a column of Z and E for each place;
+ * ZZ's upper triangle, as R sees it. */
 SEXP ffi_low_rank_forward(SEXP process, SEXP run) {
   ffi_run state;
   ffi_run_start(&state, run, "Evaluating");

@@ -34,8 +34,8 @@ CT_INLINE void solve_row(const cell *triangle, int a, cell *row) {
 }
 
 /* Factors the neighbours' rows, solves the last one, and returns what is left of its variance.
- * least: the rounding errors of their variances. dropped: how many neighbours are taken out, is added
- * up. */
+ * least: the rounding errors of their variances. dropped: how many neighbours are taken out, is
+ * added up. */
 static vec factor_triangle(cell *triangle, int size, const cell *least, vec *dropped) {
   for (int a = 0; a < size; a++) {
     cell *row = ROW(triangle, a);

@@ -1,8 +1,8 @@
 /* Covariances of squared embedded distances and their slopes, lane by lane.
  *
  * With k(h) the correlation at distance h, the slope is -k'(h) / h: a lengthscale that divides some
- * of the coordinates changes k by slope * (squared distance in those), times d log lengthscale. Where
- * one lengthscale divides them all, the product is kept instead of the slope. */
+ * of the coordinates changes k by slope * (squared distance in those), times d log lengthscale.
+ * Where one lengthscale divides them all, the product is kept instead of the slope. */
 
 typedef struct {
   vec k, slope;

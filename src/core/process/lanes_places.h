@@ -23,8 +23,8 @@ static void load_nobody(const ct_process *process, const ct_lane_work *work, int
     work->value[((size_t)a * values + c) * CT_LANES + (size_t)l] = 0;
 }
 
-/* The batch of sets from .. to - 1; lanes beyond it repeat the last set. Returns how many neighbours
- * are missing. */
+/* The batch of sets from .. to - 1; lanes beyond it repeat the last set. Returns how many
+ * neighbours are missing. */
 static int load_batch(const ct_process *process, const ct_lane_work *work, int from, int to) {
   const ct_sets *sets = &process->sets;
   int missing = 0;

@@ -43,7 +43,8 @@ CT_INLINE void products_of_fours(const double *const *a, const double *const *b,
   for (int i = 0; i < 4; i++) sums_of_four(s[i], out + 4 * i);
 }
 
-/* Rows of V of lane l's places; missing ones are the place's own, whatever that gives is replaced. */
+/* Rows of V of lane l's places; missing ones are the place's own, whatever that gives is replaced.
+ */
 static void rows_of_lane(const ct_process *process, const ct_lane_work *work, int l) {
   int size = process->sets.size;
   const double *own =

@@ -8,8 +8,8 @@
  * A batch is CT_LANES consecutive sets, one in each lane of a vector: small matrices side by side,
  * all of one size, so that everything is vectors and nothing has to be reduced. The place itself
  * stands behind its neighbours, and one Cholesky factorisation yields the neighbours' factor L, the
- * row l = L^-1 C_Ni, from which A = L'^-1 l, and D. Vectors are as wide as the machine's: wider ones
- * are taken apart through memory, and were 5 to 10 times slower. */
+ * row l = L^-1 C_Ni, from which A = L'^-1 l, and D. Vectors are as wide as the machine's: wider
+ * ones are taken apart through memory, and were 5 to 10 times slower. */
 
 #include <float.h>
 #include <math.h>

@@ -1,14 +1,15 @@
 /* What a batch adds to the sums, see process.h.
  *
  * With a = (-A, 1) and a direction dC of the set's covariances: A is changed by
- * dA = (a' dC)_N C_NN^-1 and D by dD = a' dC a (both from C_NN A' = C_Ni). So, r = a'y being a row of
- * B y, dr = -dA y_N, and e = r / sqrt(D) gives
+ * dA = (a' dC)_N C_NN^-1 and D by dD = a' dC a (both from C_NN A' = C_Ni). So, r = a'y being a row
+ * of B y, dr = -dA y_N, and e = r / sqrt(D) gives
  *
  *   d(e_1 e_2) = -(f_1 e_2 + e_1 f_2 + e_1 e_2 dD / D),   f = dA y_N / sqrt(D).
  *
  * Given its neighbours, the place is normal with mean A y_N, whose expected information is
  *
- *   1/2 dD_1 dD_2 / D^2 + dA_1 C_NN dA_2' / D,   dA_1 C_NN dA_2' = u_1 . u_2,   u = L^-1 (a' dC)_N. */
+ *   1/2 dD_1 dD_2 / D^2 + dA_1 C_NN dA_2' / D,   dA_1 C_NN dA_2' = u_1 . u_2,   u = L^-1 (a' dC)_N.
+ */
 
 /* The part of a batch that counts: 1, or 0 for lanes that repeat a set. */
 CT_INLINE vec live_lanes(int count) {

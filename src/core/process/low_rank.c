@@ -1,14 +1,15 @@
 /* The gradient by adjoints: a bar says how the negative log-likelihood changes with what it stands
  * over.
  *
- * Place i, with a = (-A, 1), z = V'a = sqrt(D) Z, e = sqrt(D) E, gets Zbar and Ebar (low_rank.h), so
+ * Place i, with a = (-A, 1), z = V'a = sqrt(D) Z, e = sqrt(D) E, gets Zbar and Ebar (low_rank.h),
+ * so
  *
  *   zbar = Zbar / sqrt(D),   ebar = Ebar / sqrt(D),
  *   Dbar = (responses - Zbar . Z - Ebar . E) / (2 D).
  *
  * z and e pull on A by -(V_N zbar + X_N ebar), X being the values; with w = C_NN^-1 (V_N zbar + X_N
- * ebar), a change dC of the set's covariances changes the likelihood by Dbar a'dC a - (a'dC)_N w: the
- * adjoint of C has rank two. As C = K - V V', the rows of V of the set get
+ * ebar), a change dC of the set's covariances changes the likelihood by Dbar a'dC a - (a'dC)_N w:
+ * the adjoint of C has rank two. As C = K - V V', the rows of V of the set get
  *
  *   a (zbar - 2 Dbar z + w'V_N)' + (w, 0) z',
  *
@@ -26,7 +27,8 @@
 #include "process/process_kernels.h"
 #include "run/parallel.h"
 
-/* Sums of stride * stride numbers, each over a run of consecutive places; as many threads can work. */
+/* Sums of stride * stride numbers, each over a run of consecutive places; as many threads can work.
+ */
 #define SHARDS 32
 /* Places of a shard between two polls. */
 #define PIECE 256

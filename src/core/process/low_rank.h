@@ -8,11 +8,11 @@
  *
  *   Z = D^-1/2 B V,   E = D^-1/2 B (the values),   P = (I + Z'Z)^-1,   C = P Z'E,   R = E - Z C,
  *
- * its log-determinant is sum log D + log det(I + Z'Z), and y' S^-1 y the entry of R'R + C'C, sums of
- * squares without cancellation.
+ * its log-determinant is sum log D + log det(I + Z'Z), and y' S^-1 y the entry of R'R + C'C, sums
+ * of squares without cancellation.
  *
- * Neighbours need not come before their place here: a caller may number places so that neighbours of
- * consecutive ones stand together, which is what the speed of all this rests on. */
+ * Neighbours need not come before their place here: a caller may number places so that neighbours
+ * of consecutive ones stand together, which is what the speed of all this rests on. */
 
 /* Z: n rows of process->stride; E: n rows of values; variance: n; ZZ = Z'Z, stride * stride, its
  * blocks above the diagonal undefined; log_d: sum of log D. sets.first is 0. */
@@ -39,8 +39,8 @@ typedef struct {
 } ct_inducing;
 
 /* Derivatives of the negative log-likelihood: sums of the directions (process.h), of which those of
- * the lengthscales lack what the inducing points' own covariance says, and M, stride * stride, whose
- * lower triangle is minus the adjoint of L. variance: D. */
+ * the lengthscales lack what the inducing points' own covariance says, and M, stride * stride,
+ * whose lower triangle is minus the adjoint of L. variance: D. */
 ct_status ct_low_rank_gradient(const ct_process *process, const ct_inducing *inducing,
                                ct_low_rank_adjoint *adjoint, const double *variance, double *sums,
                                double *M, const ct_run *run);

@@ -1,5 +1,5 @@
-/* Passes over conditioning sets: tasks of consecutive sets are dealt to threads, each adds up its own
- * sums, and those are added in the order of tasks. */
+/* Passes over conditioning sets: tasks of consecutive sets are dealt to threads, each adds up its
+ * own sums, and those are added in the order of tasks. */
 
 #include "process/process.h"
 
@@ -8,7 +8,8 @@
 #include "process/process_kernels.h"
 #include "run/parallel.h"
 
-/* Sets of a task: whole vectors of any width, and no more tasks than MOST_TASKS, whose sums are kept. */
+/* Sets of a task: whole vectors of any width, and no more tasks than MOST_TASKS, whose sums are
+ * kept. */
 #define TASK 64
 #define MOST_TASKS 1024
 

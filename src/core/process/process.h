@@ -29,8 +29,9 @@ typedef struct {
                         coordinates group[g] .. group[g + 1] - 1 */
   int groups;
   int settled;
-  /* With inducing points: the low-rank factor V, n rows of `rank` numbers, stride apart, padded with
-   * zeros (metric/residual.h). What is conditioned is then what it leaves, K - V V'. NULL: none. */
+  /* With inducing points: the low-rank factor V, n rows of `rank` numbers, stride apart, padded
+   * with zeros (metric/residual.h). What is conditioned is then what it leaves, K - V V'. NULL:
+   * none. */
   const double *V;
   int rank, stride;
 } ct_process;
@@ -48,8 +49,8 @@ int ct_process_directions(const ct_process *process);
  * With e = D^-1/2 B (the values), a matrix with a column for each:
  *
  *   sums[CT_SUM_LOG_D], sums[CT_SUM_DROPPED], then the lower triangle of e'e, row by row; with
- *   gradient for each direction the derivatives of the first and of the triangle, and then the lower
- *   triangle of the expected (Fisher) information of the directions. */
+ *   gradient for each direction the derivatives of the first and of the triangle, and then the
+ *   lower triangle of the expected (Fisher) information of the directions. */
 enum { CT_SUM_LOG_D, CT_SUM_DROPPED, CT_SUMS_ALONE };
 
 int ct_process_sum_count(const ct_process *process, int gradient);
