@@ -1,6 +1,6 @@
 /* An index of R, read once per call: its parts by exact names, and what searches need of them, made
- * when it is first asked for. Where the index is sealed, all this hangs on the seal and serves later
- * calls; else it goes with the call.
+ * when it is first asked for. Where the index is sealed, all this hangs on the seal and serves
+ * later calls; else it goes with the call.
  *
  * An index may come from anywhere: nothing is dereferenced before it is known to be in range. */
 

@@ -13,8 +13,8 @@ typedef enum {
   BY_SCREENED
 } engine;
 
-/* Who asks whom. queries = list(points, rows, limit, self, radius, residual) of R. Only what the engine
- * needs is filled in. */
+/* Who asks whom. queries = list(points, rows, limit, self, radius, residual) of R. Only what the
+ * engine needs is filled in. */
 typedef struct {
   engine by;
   ffi_index *index;

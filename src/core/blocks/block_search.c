@@ -28,7 +28,7 @@ ct_status ct_block_search_start(const ct_block_index *index, const ct_queries *q
   if (search->borrowed) {
     search->blocks = *index->blocks;
     search->blocks.kernels = ct_kernels_for(run->simd, search->blocks.key, search->blocks.dim);
-    search->blocks.select = ct_select_kernels_of(run->simd);
+    search->blocks.select = ct_selection_kernels_of(run->simd);
   } else {
     CT_TRY(ct_blocks_make(index->points, index->metric, index->order, &search->blocks, run));
   }

@@ -145,7 +145,7 @@ ct_status ct_blocks_make(const ct_points *points, const ct_metric *metric, const
   blocks->key = ct_metric_key(metric);
   blocks->dim = ct_metric_dim(metric, points->dim);
   blocks->kernels = ct_kernels_for(run->simd, blocks->key, blocks->dim);
-  blocks->select = ct_select_kernels_of(run->simd);
+  blocks->select = ct_selection_kernels_of(run->simd);
   blocks->full_leaves = points->n / CT_LEAF + (points->n % CT_LEAF > 0);
   set_shape(blocks, blocks->full_leaves);
   CT_TRY(allocate(blocks, run));

@@ -2,7 +2,7 @@
 #define CT_BLOCKS_H
 
 #include "blocks/block_kernels.h"
-#include "run/select_kernels.h"
+#include "run/selection_kernels.h"
 #include "blocks/kd_order.h"
 #include "metric/metric.h"
 #include "metric/points.h"
@@ -33,7 +33,7 @@ typedef struct ct_blocks {
   const ct_points *points;
   const ct_metric *metric;
   ct_kernels kernels;
-  const ct_select_kernels *select;
+  const ct_selection_kernels *select;
   ct_key key;
   int dim; /* of the embedded points */
   int leaves;

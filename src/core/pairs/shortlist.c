@@ -12,7 +12,7 @@ ct_status ct_scorer_new(ct_scorer *scorer, const ct_residual *index, int k, int 
   memset(scorer, 0, sizeof *scorer);
   scorer->index = index;
   scorer->simd = run->simd;
-  scorer->select = ct_select_kernels_of(run->simd);
+  scorer->select = ct_selection_kernels_of(run->simd);
   scorer->k = k;
   scorer->capacity = capacity;
   CT_NEW(scorer->position, &run->arena, capacity);
@@ -33,7 +33,7 @@ void ct_shortlist_start(ct_shortlist *list) {
   list->least = CT_RHO_NULL;
 }
 
-double ct_kth_largest(const ct_select_kernels *kernels, double *value, int count, int k) {
+double ct_kth_largest(const ct_selection_kernels *kernels, double *value, int count, int k) {
   for (int i = 0; i < count; i++) value[i] = -value[i];
   return -ct_wanted_key(kernels, value, count, k);
 }

@@ -2,7 +2,7 @@
 #define CT_SHORTLIST_H
 
 #include "metric/queries.h"
-#include "run/select_kernels.h"
+#include "run/selection_kernels.h"
 
 /* The candidates of one query that may still be among its k nearest. A candidate enters with bounds
  * low <= |rho| <= high on its canonical correlation; its canonical distance is computed only when
@@ -37,7 +37,7 @@ typedef struct {
 typedef struct {
   const ct_residual *index;
   ct_simd simd;
-  const ct_select_kernels *select;
+  const ct_selection_kernels *select;
   int k;
   int capacity;       /* of the lists, and of the arrays below */
   double evaluations; /* counted, without twins */
@@ -83,6 +83,6 @@ void ct_shortlist_write(ct_shortlist *list, const ct_asker *asker, int self, ct_
 
 /* The k-th largest of count values (1 <= k <= count), or one of masses that are all but equal to it
  * and no larger. The values come back negated, and there is room for CT_SELECT_STEP more. */
-double ct_kth_largest(const ct_select_kernels *kernels, double *value, int count, int k);
+double ct_kth_largest(const ct_selection_kernels *kernels, double *value, int count, int k);
 
 #endif

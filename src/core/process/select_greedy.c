@@ -16,8 +16,8 @@
  * this only keeps far candidates from winning by noise.
  *
  * Rounding. A variance is what subtractions left of at most `scale`: below LEAST_VARIANCE of it
- * nothing is known of it. So a duplicate of a chosen candidate, without nugget, is never chosen, and
- * once the target itself is known that well, nothing is. A covariance below LEAST_COVARIANCE of
+ * nothing is known of it. So a duplicate of a chosen candidate, without nugget, is never chosen,
+ * and once the target itself is known that well, nothing is. A covariance below LEAST_COVARIANCE of
  * scale is noise too: on a line, an exponential covariance is done after one neighbour on each
  * side, and what remains would be drawn by lot. Then the nearest remaining fill the set. */
 

@@ -49,7 +49,7 @@ typedef struct {
   int size; /* queries of a group */
   ct_simd simd;
   group *group; /* one a thread */
-  const ct_select_kernels *select;
+  const ct_selection_kernels *select;
 } ranking;
 
 /* The candidates of pairs from .. to - 1 of the group to come, which starts at query[first]. */
@@ -209,7 +209,7 @@ static ct_status new_group(group *g, const ranking *r, const ct_run *run) {
 ct_status ct_rank_queries(const ct_rank_job *job, double done, double share, ct_stats *stats,
                           const ct_run *run) {
   ranking r = {.job = job, .simd = run->simd};
-  r.select = ct_select_kernels_of(run->simd);
+  r.select = ct_selection_kernels_of(run->simd);
   /* very long lists overlap in themselves, and a pair is an int */
   r.size = job->width > (1 << 20) ? 1 : GROUP;
   CT_NEW(r.group, &run->arena, run->threads);

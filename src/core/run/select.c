@@ -149,7 +149,7 @@ void ct_sort_neighbors(double *distance, int *row, size_t count) {
 
 /* ---- ranks ---- */
 
-void ct_rank_neighbors(const ct_select_kernels *kernels, const double *distance, const int *row,
+void ct_rank_neighbors(const ct_selection_kernels *kernels, const double *distance, const int *row,
                        int count, double *sorted_distance, int *sorted_row) {
   int place[CT_RANKED], disorder = 0;
   kernels->rank(distance, count, place);
@@ -176,7 +176,7 @@ typedef struct {
 } bracket;
 
 /* There is room to fill the keys up to a multiple of 8. */
-static bracket bracket_key(const ct_select_kernels *kernels, double *key, int count, int wanted,
+static bracket bracket_key(const ct_selection_kernels *kernels, double *key, int count, int wanted,
                            int few) {
   bracket b = {0, 0, 0, count};
   kernels->range(key, count, &b.low, &b.high);
@@ -202,7 +202,7 @@ static double largest_up_to(const double *key, int count, double high) {
   return largest;
 }
 
-double ct_wanted_key(const ct_select_kernels *kernels, double *key, int count, int wanted) {
+double ct_wanted_key(const ct_selection_kernels *kernels, double *key, int count, int wanted) {
   bracket b = bracket_key(kernels, key, count, wanted, SORTED);
   double sorted[SORTED + 1];
   if (b.within - b.below > SORTED) return largest_up_to(key, count, b.high);
@@ -243,7 +243,7 @@ static void drop_farthest(pairs p, int count, int surplus, double low) {
   for (int i = 0; i < surplus; i++) swap(p, (size_t)at[i], (size_t)(--count));
 }
 
-double ct_keep_nearest(const ct_select_kernels *kernels, double *distance, int *row, int count,
+double ct_keep_nearest(const ct_selection_kernels *kernels, double *distance, int *row, int count,
                        int wanted) {
   bracket b = bracket_key(kernels, distance, count, wanted, RESIDUE);
   int within = kernels->keep_keys(distance, row, count, b.high);

@@ -14,7 +14,7 @@
 #endif
 
 #define CT_VEC 256
-#define CT_KERNELS ct_select_avx2
+#define CT_KERNELS ct_selection_avx2
 #include "run/select_body.h"
 
 #if defined(__clang__)

@@ -15,7 +15,7 @@
 #endif
 
 #define CT_VEC 512
-#define CT_KERNELS ct_select_avx512
+#define CT_KERNELS ct_selection_avx512
 #include "run/select_body.h"
 
 #if defined(__clang__)

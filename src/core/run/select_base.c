@@ -7,5 +7,5 @@
 #endif
 
 #define CT_VEC 128
-#define CT_KERNELS ct_select_base
+#define CT_KERNELS ct_selection_base
 #include "run/select_body.h"

@@ -2,7 +2,7 @@
  *   CT_VEC        the width of vectors in bits
  *   CT_KERNELS    the name of the table of kernels */
 
-#include "run/select_kernels.h"
+#include "run/selection_kernels.h"
 
 #include <limits.h>
 #include <math.h>
@@ -90,4 +90,4 @@ static void roots(double *value, int count) {
   for (int j = 0; j < count; j += VEC_DOUBLES) vec_store(value + j, vec_sqrt(vec_load(value + j)));
 }
 
-const ct_select_kernels CT_KERNELS = {count_keys, range, keep_keys, rank, roots};
+const ct_selection_kernels CT_KERNELS = {count_keys, range, keep_keys, rank, roots};

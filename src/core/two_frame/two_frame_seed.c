@@ -128,7 +128,7 @@ static ct_shortlist_entry bounds_of(const ct_two_frame *search, const ct_two_fra
  * its own group's near balls that may reach it: others its group meets again. */
 static void seed_lane(const ct_two_frame *search, ct_two_frame_searcher *s, ct_ask *ask, int lane,
                       int count) {
-  const ct_select_kernels *kernels = s->scorer.select;
+  const ct_selection_kernels *kernels = s->scorer.select;
   int candidates = keys_of_lane(s, ask, lane, count), kept = 0;
   double own = ask->asker.of->scale[ask->asker.position], least = 2, kth = 0;
   double error = ct_pair_error_bound(&search->net->pairs, ask->norm * search->net->drift.norm);

@@ -28,7 +28,7 @@ static int compare(const void *a, const void *b) {
 }
 
 /* Exact, but for keys that lie close in numbers: there one of them. */
-static void test_wanted(const ct_select_kernels *kernels, int kind, int count,
+static void test_wanted(const ct_selection_kernels *kernels, int kind, int count,
                         test_random *random) {
   double key[MOST + CT_SELECT_STEP], given[MOST], sorted[MOST];
   for (int i = 0; i < count; i++) given[i] = draw(random, kind);
@@ -46,7 +46,7 @@ static void test_wanted(const ct_select_kernels *kernels, int kind, int count,
 
 int main(void) {
   for (int simd = CT_SIMD_BASE; simd <= (int)ct_simd_best(); simd++) {
-    const ct_select_kernels *kernels = ct_select_kernels_of((ct_simd)simd);
+    const ct_selection_kernels *kernels = ct_selection_kernels_of((ct_simd)simd);
     test_random random = {17};
     for (int kind = 0; kind < KINDS; kind++)
       for (int count = 1; count <= MOST; count += 1 + count / 8)

@@ -1,5 +1,5 @@
-#ifndef CT_SELECT_KERNELS_H
-#define CT_SELECT_KERNELS_H
+#ifndef CT_SELECTION_KERNELS_H
+#define CT_SELECTION_KERNELS_H
 
 #include "run/simd.h"
 
@@ -27,10 +27,10 @@ typedef struct {
 
   /* Square roots in place, of whole multiples of 8. */
   void (*roots)(double *value, int count);
-} ct_select_kernels;
+} ct_selection_kernels;
 
-const ct_select_kernels *ct_select_kernels_of(ct_simd simd);
+const ct_selection_kernels *ct_selection_kernels_of(ct_simd simd);
 
-extern const ct_select_kernels ct_select_base, ct_select_avx2, ct_select_avx512;
+extern const ct_selection_kernels ct_selection_base, ct_selection_avx2, ct_selection_avx512;
 
 #endif
