@@ -34,8 +34,9 @@ low_rank_loglik <- function(model, basis, gradient, information, method, run) {
   work <- work_model(model, basis$values, run)
   sums <- low_rank_sums(work, run)
   fit <- profile_mean(sums, basis, method)
-  new_loglik(fit, model, basis, sums$dropped,
-             gradient = if (gradient) low_rank_gradient(work, sums, fit, basis, method, run),
+  slope <- if (gradient) low_rank_gradient(work, sums, fit, basis, method, run)
+  if (gradient && model$cov$kind == "matern") slope["nu"] <- nu_difference(model, basis, method, run)
+  new_loglik(fit, model, basis, sums$dropped, gradient = slope,
              information = if (information) difference_information(model, basis, method, run))
 }
 
@@ -43,13 +44,22 @@ low_rank_loglik <- function(model, basis, gradient, information, method, run) {
 low_rank_sums <- function(work, run) {
   made <- .Call(C_ffi_low_rank_forward, work, run)
   r <- seq_len(work$rank)
-  U <- chol(made$ZZ[r, r, drop = FALSE] + diag(work$rank))
+  U <- chol_inducing(made$ZZ[r, r, drop = FALSE] + diag(work$rank))
   P <- matrix(0, nrow(work$V), nrow(work$V))
   P[r, r] <- chol2inv(U)
   C <- P %*% (made$Z %*% t(made$E))
   R <- made$E - crossprod(C, made$Z)
   list(products = tcrossprod(R) + crossprod(C), log_d = made$log_d + 2 * sum(log(diag(U))),
        dropped = made$dropped, Z = made$Z, R = R, C = C, P = P, variance = made$variance)
+}
+
+# I + Z'Z is positive definite, but for rounding where conditional variances nearly vanish.
+chol_inducing <- function(M) {
+  tryCatch(chol(M), error = function(e) {
+    stop_input(c("The information about the inducing points drowns in rounding.",
+                 i = "Places that the inducing points determine need a nugget."),
+               kind = "factor", call = NULL)
+  })
 }
 
 low_rank_gradient <- function(work, sums, fit, basis, method, run) {
@@ -95,11 +105,17 @@ difference_information <- function(model, basis, method, run) {
 
 parameters_of <- function(model) {
   scales <- seq_len(length(model$group) - 1L)
-  c(model$cov$variance, model$cov$lengthscale[scales], model$weighed %||% model$cov$nugget)
+  c(model$cov$variance, model$cov$lengthscale[scales], model$weighed %||% model$cov$nugget,
+    if (model$cov$kind == "matern") model$cov$shape)
 }
 
-# The gradient of the same model with other parameters.
 gradient_at <- function(model, parameters, basis, method, run) {
+  model <- with_parameters(model, parameters, run)
+  attr(low_rank_loglik(model, basis, TRUE, FALSE, method, run), "gradient")
+}
+
+# The same model with other parameters.
+with_parameters <- function(model, parameters, run) {
   scales <- length(model$group) - 1L
   model$cov$variance <- parameters[1]
   model$cov$lengthscale[] <- parameters[1 + seq_len(scales)]
@@ -110,8 +126,22 @@ gradient_at <- function(model, parameters, basis, method, run) {
     model$noise <- model$noise * (nugget / model$weighed)
     model$weighed <- nugget
   }
-  model$metric <- fit_correlation(metric_residual(model$cov, model$metric$inducing), model$locs, run)
-  attr(low_rank_loglik(model, basis, TRUE, FALSE, method, run), "gradient")
+  if (model$cov$kind == "matern") model$cov$shape <- parameters[3 + scales]
+  model$metric$cov <- model$cov
+  model$metric <- fit_correlation(model$metric, model$locs, run)
+  model
+}
+
+# The derivative by nu: a central difference of the log-likelihood.
+nu_difference <- function(model, basis, method, run) {
+  at <- parameters_of(model)
+  nu <- length(at)
+  step <- 1e-4 * at[nu]
+  value <- function(to) {
+    changed <- with_parameters(model, replace(at, nu, to), run)
+    as.numeric(low_rank_loglik(changed, basis, FALSE, FALSE, method, run))
+  }
+  (value(at[nu] + step) - value(at[nu] - step)) / (2 * step)
 }
 
 # ---- of a factor ----

@@ -4,8 +4,8 @@
 process_model <- function(sets, locs, cov, noise = NULL, run, inducing = NULL,
                           call = rlang::caller_env()) {
   check_covariance(cov, arg = "cov", call = call)
-  if (cov$kind == "matern") stop_input("{.arg cov} must have a closed form.", call = call)
-  locs <- as_points(locs, list(cov = cov), arg = "locs", call = call)
+  placed <- place_points(read_points(locs, "locs", call), list(cov = cov), "locs", call)
+  locs <- placed$x
   if (nrow(locs) < 2) {
     stop_input(c("{.arg locs} must have at least two rows.", x = "It has {nrow(locs)}."), call = call)
   }
@@ -18,10 +18,11 @@ process_model <- function(sets, locs, cov, noise = NULL, run, inducing = NULL,
   }
   model <- list(cov = cov, locs = locs, index = set_matrix(sets, nrow(locs), run, call), first = 1L,
                 noise = check_noise(noise, nrow(locs), call),
-                group = lengthscale_groups(cov, ncol(locs), one), settled = FALSE)
+                group = lengthscale_groups(cov, ncol(locs), one), settled = FALSE,
+                layout = placed$layout)
   if (is.null(inducing)) return(model)
   if (cov$kind == "function") stop_input("A {.fn cov_function} takes no {.arg inducing}.", call = call)
-  model$metric <- fit_correlation(metric_residual(cov, inducing), locs, run, call)
+  model$metric <- fit_metric(metric_residual(cov, inducing), locs, run, call, layout = placed$layout)
   model
 }
 

@@ -7,11 +7,8 @@
 prediction_model <- function(model, locs_pred, sets, run, call = rlang::caller_env()) {
   cov <- model$cov
   n <- nrow(model$locs)
-  pred <- as_points(locs_pred, list(cov = cov), arg = "locs_pred", call = call)
-  if (ncol(pred) != ncol(model$locs)) {
-    stop_input(c("{.arg locs_pred} must have as many columns as the observations' places.",
-                 x = "It has {ncol(pred)}, they have {ncol(model$locs)}."), call = call)
-  }
+  pred <- align_points(read_points(locs_pred, "locs_pred", call), model$layout, list(cov = cov),
+                       "locs_pred", call)$x
   metric <- if (cov$kind == "function") metric_euclidean() else list(kind = "correlation", cov = cov)
   check_values(pred, metric, arg = "locs_pred", call = call)
   index <- if (inherits(sets, "covertree_neighbors")) sets$index else sets
@@ -30,14 +27,14 @@ prediction_model <- function(model, locs_pred, sets, run, call = rlang::caller_e
 }
 
 # What the observations say about new places, whatever was observed: a factor of the new places. With
-# inducing points it needs, as `observed`, the factor of the observations (process_factor()).
+# inducing points it needs that of the observations (process_factor()), made where `observed` is NULL.
 prediction_factor <- function(model, locs_pred, sets, run, observed = NULL,
                               call = rlang::caller_env()) {
   pred <- prediction_model(model, locs_pred, sets, run, call)
   factor <- c(factor_weights(pred, run), pred[c("index", "first")])
   if (is.null(pred$metric)) return(factor)
   factor$V <- t(pred$V[seq_len(pred$rank), pred$first - 1L + seq_along(factor$variance), drop = FALSE])
-  factor$observed <- observed
+  factor$observed <- observed %||% process_factor(model, run)
   factor
 }
 

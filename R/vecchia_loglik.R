@@ -28,8 +28,12 @@
 #' and counts `n - ncol(X)` observations.
 #'
 #' The gradient is by the parameters as `cov` holds them: `variance`, `lengthscale` (`lengthscale1`, `lengthscale2`, ... where
-#' there are several), `nugget`. The information is that of the conditional distributions, each set taken to have the
-#' covariance `K`; it does not depend on `y`.
+#' there are several), `nugget`, and `nu` of a Matern without a closed form (other than 1/2, 3/2, 5/2, 7/2). The
+#' information is that of the conditional distributions, each set taken to have the covariance `K`; it does not depend on
+#' `y`. With `inducing` there is no formula: it is minus the Hessian, by differences of the gradient.
+#'
+#' The general Matern is evaluated from tables made for its `nu`, within a relative 1e-12 of its value where that is above
+#' `1e-10` of the variance.
 #'
 #' A neighbour that the others of its set determine up to rounding, such as a duplicate without nugget, is left out of that
 #' set, and so is the nearest neighbour of an observation that its set determines. They are counted in the attribute
@@ -214,11 +218,12 @@ coefficients_of <- function(correction, H, basis) {
 parameter_names <- function(model) {
   if (model$cov$kind == "function") return("nugget")
   scales <- length(model$group) - 1L
-  c("variance", if (scales == 1) "lengthscale" else paste0("lengthscale", seq_len(scales)), "nugget")
+  c("variance", if (scales == 1) "lengthscale" else paste0("lengthscale", seq_len(scales)), "nugget",
+    if (model$cov$kind == "matern") "nu")
 }
 
 # Derivatives by the parameters (rows) from those by scaling all variances at once and by the core's
-# directions: log lengthscales, the nugget, the noise (columns).
+# directions: log lengthscales, the nugget, the noise, nu (columns).
 parameter_map <- function(model, directions) {
   cov <- model$cov
   scales <- length(model$group) - 1L
@@ -226,10 +231,12 @@ parameter_map <- function(model, directions) {
   J <- matrix(0, length(names), 1L + directions, dimnames = list(names, NULL))
   J["variance", 1] <- 1 / cov$variance
   J["variance", 1L + scales + 1L] <- -cov$nugget / cov$variance
-  if (!is.null(model$noise)) J["variance", 1L + directions] <- -1 / cov$variance
+  noise <- 1L + scales + 2L
+  if (!is.null(model$noise)) J["variance", noise] <- -1 / cov$variance
   for (g in seq_len(scales)) J[1L + g, 1L + g] <- 1 / lengthscale_of(model, g)
   if (is.null(model$weighed)) J["nugget", 1L + scales + 1L] <- 1
-  else J["nugget", 1L + directions] <- 1 / model$weighed
+  else J["nugget", noise] <- 1 / model$weighed
+  if (cov$kind == "matern" && is.null(model$V)) J["nu", 1L + directions] <- 1
   J
 }
 

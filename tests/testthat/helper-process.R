@@ -75,6 +75,7 @@ process_families <- list(
   exponential = cov_exponential, gaussian = cov_gaussian,
   matern32 = function(...) cov_matern(1.5, ...), matern52 = function(...) cov_matern(2.5, ...),
   matern72 = function(...) cov_matern(3.5, ...), powered = function(...) cov_powered_exponential(1.3, ...),
+  matern_rough = function(...) cov_matern(0.4, ...), matern_smooth = function(...) cov_matern(2.2, ...),
   wendland0 = function(...) cov_wendland(0, ...), wendland1 = function(...) cov_wendland(1, ...),
   wendland2 = function(...) cov_wendland(2, ...))
 

@@ -41,8 +41,20 @@ test_that("the gradient with inducing points is that of differences", {
       step <- replace(numeric(length(at)), k, 1e-5 * at[k])
       (as.numeric(loglik(at + step)) - as.numeric(loglik(at - step))) / sum(2 * step)
     }, 0)
-    expect_equal(unname(attr(loglik(at, gradient = TRUE), "gradient")), difference, tolerance = 1e-6)
+    gradient <- attr(loglik(at, gradient = TRUE), "gradient")
+    expect_equal(unname(gradient)[seq_along(at)], difference, tolerance = 1e-6)
   }
+})
+
+test_that("with inducing points the derivative in nu is that of differences", {
+  set.seed(366)
+  y <- rnorm(70)
+  case <- low_rank_case(process_layouts(70)$isotropic, process_families$matern32, 70)
+  loglik <- function(nu, ...) vecchia_loglik(y, case$sets, case$locs, cov_matern(nu, 1.3, 0.3, 0.1), inducing = case$u, ...)
+  value <- loglik(1.2, gradient = TRUE, information = TRUE)
+  difference <- (as.numeric(loglik(1.2 + 1e-3)) - as.numeric(loglik(1.2 - 1e-3))) / 2e-3
+  expect_equal(attr(value, "gradient")[["nu"]], difference, tolerance = 1e-5)
+  expect_identical(colnames(attr(value, "information")), c("variance", "lengthscale", "nugget", "nu"))
 })
 
 test_that("the information with inducing points is minus the Hessian", {
@@ -80,12 +92,15 @@ test_that("threads change no bit of it, instruction sets little", {
   for (simd in .Call(covertree:::C_ffi_simd)) expect_equal(value(1, simd), one, tolerance = 1e-10)
 })
 
-test_that("inducing points that are data points leave finite numbers", {
+test_that("inducing points that are data points leave finite numbers, or a classed error", {
   set.seed(365)
   locs <- matrix(runif(100), 50)
   y <- rnorm(50)
   sets <- vecchia_neighbors(locs, m = 6)
-  value <- suppressWarnings(vecchia_loglik(y, sets, locs, cov_matern(1.5, 1, 0.3), inducing = locs[1:10, ], gradient = TRUE))
+  loglik <- function(nugget, u) vecchia_loglik(y, sets, locs, cov_matern(1.5, 1, 0.3, nugget), inducing = u, gradient = TRUE)
+  value <- loglik(0.01, locs[1:10, ])
   expect_true(all(is.finite(c(value, attr(value, "gradient")))))
-  expect_error(vecchia_loglik(y, sets, locs, cov_matern(1.5, 1, 0.3), inducing = locs[1:10, 1]), class = "covertree_error_input")
+  bare <- tryCatch(suppressWarnings(loglik(0, locs[1:10, ])), covertree_error_factor = function(e) 0)
+  expect_true(all(is.finite(c(bare, attr(bare, "gradient")))))
+  expect_error(loglik(0.01, locs[1:10, 1, drop = FALSE]), class = "covertree_error_input")
 })

@@ -41,9 +41,55 @@ test_that("the gradient is that of differences, for every covariance and layout"
       (value(at + step) - value(at - step)) / sum(2 * step)
     }, 0)
     gradient <- attr(vecchia_loglik(y, sets, layout$locs, cov(), X = X, method = "REML", gradient = TRUE), "gradient")
-    expect_equal(unname(gradient), difference, tolerance = 1e-6)
-    expect_named(gradient, c("variance", if (scales == 1) "lengthscale" else paste0("lengthscale", seq_len(scales)), "nugget"))
+    general <- cov()$kind == "matern"
+    expect_equal(unname(gradient)[seq_along(at)], difference, tolerance = 1e-6)
+    expect_named(gradient, c("variance", if (scales == 1) "lengthscale" else paste0("lengthscale", seq_len(scales)), "nugget",
+                             if (general) "nu"))
   })
+})
+
+test_that("derivative and information in nu are those of differences", {
+  set.seed(311)
+  n <- 25
+  locs <- matrix(runif(2 * n), n)
+  y <- rnorm(n)
+  for (nu in c(0.3, 1, 1.2, 4)) {
+    at <- c(1.3, 0.3, 0.1, nu)
+    K <- function(p) oracle_covariance(cov_matern(p[4], p[1], p[2]), locs) + diag(p[3], n)
+    sets <- vecchia_neighbors(locs, m = n - 1)
+    loglik <- function(nu) as.numeric(vecchia_loglik(y, sets, locs, cov_matern(nu, 1.3, 0.3, 0.1)))
+    value <- vecchia_loglik(y, sets, locs, cov_matern(nu, 1.3, 0.3, 0.1), gradient = TRUE, information = TRUE)
+    expect_equal(attr(value, "gradient")[["nu"]], (loglik(nu + 1e-5) - loglik(nu - 1e-5)) / 2e-5, tolerance = 1e-5)
+    dK <- lapply(1:4, function(k) {
+      step <- replace(numeric(4), k, 1e-5)
+      solve(K(at), (K(at + step) - K(at - step)) / 2e-5)
+    })
+    truth <- outer(1:4, 1:4, Vectorize(function(j, k) 0.5 * sum(dK[[j]] * t(dK[[k]]))))
+    expect_equal(unname(attr(value, "information")), truth, tolerance = 1e-5)
+  }
+})
+
+test_that("tables of the Matern are within a relative 1e-12 of closed forms and of Bessel functions", {
+  h <- c(10^seq(-11, -0.5, length.out = 200), seq(0.4, 15, length.out = 200))
+  table <- function(nu) { # the weight of a lone neighbour is the correlation
+    cov <- cov_matern(nu)
+    cov$kind <- "matern"
+    locs <- rbind(cbind(0, 10 * seq_along(h)), cbind(h, 10 * seq_along(h)))
+    index <- cbind(c(rep(NA, length(h)), seq_along(h)))
+    run <- covertree:::run_settings(1, FALSE)
+    model <- covertree:::process_model(index, locs, cov, rep(1, 2 * length(h)), run)
+    2 * covertree:::process_factor(model, run)$weights[length(h) + seq_along(h)]
+  }
+  relative <- function(nu, truth) max(abs(table(nu) / truth - 1)[truth > 1e-10])
+  s <- sqrt(3) * h
+  expect_lt(relative(1.5, (1 + s) * exp(-s)), 1e-12)
+  s <- sqrt(5) * h
+  expect_lt(relative(2.5, (1 + s + s^2 / 3) * exp(-s)), 1e-12)
+  expect_lt(relative(0.5, exp(-h)), 1e-12)
+  for (nu in c(0.1, 0.7, 1, 1.9, 6)) {
+    exact <- .Call(covertree:::C_ffi_covariance, cov_matern(nu), cbind(h), cbind(0))[, 1]
+    expect_lt(relative(nu, exact), 2e-12)
+  }
 })
 
 test_that("with every earlier row in its set the information is the Gaussian's", {

@@ -65,6 +65,62 @@ CT_INLINE correlation wendland_2(vec sq, double shape) {
                        (g5 * (56.0 / 3)) * (h * 5.0 + 1.0)};
 }
 
+/* ---- the general Matern, from its tables (matern.h) ---- */
+
+/* Where x stands in them: first of a part's numbers, and t. */
+typedef struct {
+  ivec at;
+  vec t;
+} table_place;
+
+CT_INLINE table_place place_of(vec x) {
+  x = larger(smaller(x, SPREAD(ldexp(1.0 - DBL_EPSILON, CT_MATERN_HIGH))),
+             SPREAD(ldexp(1.0, CT_MATERN_LOW)));
+  uvec bits = (uvec)x;
+  ivec part =
+      (ivec)(bits >> (52 - CT_MATERN_CUTS)) - (long long)((1023 + CT_MATERN_LOW) << CT_MATERN_CUTS);
+  vec across = (vec)(((bits << CT_MATERN_CUTS) & 0x000FFFFFFFFFFFFFULL) | 0x3FF0000000000000ULL);
+  return (table_place){part * CT_MATERN_TERMS, across * 2.0 - 3.0};
+}
+
+CT_INLINE vec table_at(const double *table, table_place place) {
+  vec sum = GATHER(table + CT_MATERN_TERMS - 1, place.at);
+  for (int k = CT_MATERN_TERMS - 2; k >= 0; k--) sum = sum * place.t + GATHER(table + k, place.at);
+  return sum;
+}
+
+/* What 1 - c is below the tables, as a share of what it is at their end. */
+static vec share_below(vec x, double nu) {
+  vec power = log_lanes(x * ldexp(1.0, -CT_MATERN_LOW)) * (nu < 1 ? nu : 1.0);
+  return pick((ivec)(x > 0.0), exp_lanes(power), SPREAD(0.0));
+}
+
+/* Replaces count squared distances by covariances; slope, shape NULL: not wanted. */
+CT_INLINE void matern(const ct_process *process, cell *k, cell *slope, cell *shape, int count,
+                      int whole) {
+  const ct_matern *table = process->matern;
+  const double variance = process->covariance->variance, nu = process->covariance->shape;
+  for (int i = 0; i < count; i++) {
+    vec sq = k[i], x = sq * (2 * nu), share = SPREAD(1.0), s = SPREAD(0.0), d = SPREAD(0.0);
+    ivec below = (ivec)(x < ldexp(1.0, CT_MATERN_LOW));
+    ivec within = (ivec)(x < ldexp(1.0, CT_MATERN_HIGH));
+    table_place place = place_of(x);
+    vec c = table_at(table->value, place);
+    if (slope) s = table_at(table->slope, place);
+    if (shape) d = table_at(table->shape, place);
+    if (VMASK(below)) {
+      share = pick(below, share_below(x, nu), share);
+      c = 1.0 - (1.0 - c) * pick(below, share, SPREAD(1.0)), s *= share, d *= share;
+    }
+    k[i] = pick(within, c * variance, SPREAD(0.0));
+    if (slope) {
+      vec by = whole ? SPREAD(variance) : pick((ivec)(sq > 0.0), variance / sq, SPREAD(0.0));
+      slope[i] = pick(within, s * by, SPREAD(0.0));
+    }
+    if (shape) shape[i] = pick(within, d * variance, SPREAD(0.0));
+  }
+}
+
 /* Replaces count squared distances by covariances; slope NULL: not wanted; whole: one lengthscale
  * divides all coordinates. */
 #define FOR_EACH(family)                                                        \
@@ -76,7 +132,9 @@ CT_INLINE correlation wendland_2(vec sq, double shape) {
   }                                                                             \
   return
 
-CT_INLINE void covariances(const ct_covariance *of, cell *k, cell *slope, int count, int whole) {
+CT_INLINE void covariances(const ct_process *process, cell *k, cell *slope, cell *nu, int count,
+                           int whole) {
+  const ct_covariance *of = process->covariance;
   const double variance = of->variance, shape = of->shape;
   switch (of->kind) {
     case CT_COV_EXPONENTIAL: FOR_EACH(exponential);
@@ -93,16 +151,17 @@ CT_INLINE void covariances(const ct_covariance *of, cell *k, cell *slope, int co
         FOR_EACH(wendland_1);
       }
       FOR_EACH(wendland_2);
-    case CT_COV_MATERN: break;
+    case CT_COV_MATERN: matern(process, k, slope, nu, count, whole);
   }
 }
 
-static void covariances_alone(const ct_covariance *of, cell *k, int count) {
-  covariances(of, k, NULL, count, 0);
+static void covariances_alone(const ct_process *process, cell *k, int count) {
+  covariances(process, k, NULL, NULL, count, 0);
 }
 
-static void covariances_and_slopes(const ct_covariance *of, cell *k, cell *slope, int count,
-                                   int whole) {
-  if (whole) covariances(of, k, slope, count, 1);
-  else covariances(of, k, slope, count, 0);
+/* nu: what it changes, NULL unless it is a direction. */
+static void covariances_and_slopes(const ct_process *process, cell *k, cell *slope, cell *nu,
+                                   int count, int whole) {
+  if (whole) covariances(process, k, slope, nu, count, 1);
+  else covariances(process, k, slope, nu, count, 0);
 }

@@ -218,7 +218,7 @@ static void pull_row(const ct_low_rank_gather *gather, const double *x, const do
       sq[t / CT_LANES] = sum;
     }
     if (g < 0) {
-      covariances_and_slopes(process->covariance, sq, slope, vectors, 0);
+      covariances_and_slopes(process, sq, slope, NULL, vectors, 0);
       continue;
     }
     vec total = SPREAD(0.0);

@@ -75,6 +75,7 @@ static void detach_missing(const ct_process *process, const ct_lane_work *work, 
         size_t at = (high * (high + 1) / 2 + low) * CT_LANES + (size_t)l;
         work->k[at] = a == b ? process->covariance->variance : 0;
         if (gradient && a != b) work->slope[at] = 0;
+        if (gradient && a != b && ct_process_has_shape(process)) work->shape[at] = 0;
       }
     }
 }
@@ -83,6 +84,7 @@ static void detach_missing(const ct_process *process, const ct_lane_work *work, 
 static void fill_triangle(const ct_process_pass *pass, const ct_lane_work *work, int missing) {
   const ct_process *process = pass->process;
   const ct_covariance *covariance = process->covariance;
+  cell *shape = ct_process_has_shape(process) ? (cell *)work->shape : NULL;
   cell *k = (cell *)work->k, *slope = (cell *)work->slope, *least = (cell *)work->least;
   const cell *x = (const cell *)work->x, *noise = (const cell *)work->noise;
   int size = process->sets.size;
@@ -90,8 +92,9 @@ static void fill_triangle(const ct_process_pass *pass, const ct_lane_work *work,
     cell *row = ROW(k, a);
     squares(x, (size_t)size + 1, 0, process->dim, a, row);
     if (pass->gradient)
-      covariances_and_slopes(covariance, row, ROW(slope, a), a, process->groups == 1);
-    else covariances_alone(covariance, row, a);
+      covariances_and_slopes(process, row, ROW(slope, a), shape ? ROW(shape, a) : NULL, a,
+                             process->groups == 1);
+    else covariances_alone(process, row, a);
     row[a] = SPREAD(covariance->variance + covariance->nugget);
     if (process->noise) row[a] += noise[a];
     least[a] = row[a] * ((size + 1 + process->rank) * DBL_EPSILON);

@@ -3,6 +3,8 @@
  *
  *   CT_LANES     doubles in a vector
  *   VSQRT(v)     elementwise root
+ *   VMASK(m)     the bits of a comparison's result
+ *   GATHER(p, i) p[i] for each lane
  *   CT_KERNELS   the name of the table of kernels
  *
  * A batch is CT_LANES consecutive sets, one in each lane of a vector: small matrices side by side,

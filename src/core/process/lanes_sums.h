@@ -85,6 +85,8 @@ static vec pull_in(const ct_process *process, const ct_lane_work *work, int dire
   int size = process->sets.size, g = direction, groups = process->groups;
   const cell *weight = (const cell *)work->weight;
   if (g == groups) return pull_by_diagonal(NULL, weight, size, pull);
+  if (g == groups + 1 + (process->noise != NULL))
+    return pull_by((const cell *)work->shape, weight, size, pull);
   if (g > groups) return pull_by_diagonal((const cell *)work->noise, weight, size, pull);
   if (groups == 1) return pull_by((const cell *)work->slope, weight, size, pull);
   return pull_by_columns(work, size, process->group[g], process->group[g + 1], pull);

@@ -91,8 +91,10 @@ static ct_status square(const ct_process *process, const double *Z, double *ZZ, 
 
 ct_status ct_low_rank_forward(const ct_process *process, double *Z, double *E, double *variance,
                               double *ZZ, double *log_d, double *dropped, const ct_run *run) {
-  ct_process_pass pass = {.process = process, .variance = variance, .Z = Z, .E = E};
+  ct_process prepared;
+  ct_process_pass pass = {.process = &prepared, .variance = variance, .Z = Z, .E = E};
   double *sums;
+  CT_TRY(ct_process_prepare(&prepared, process, 0, run));
   CT_NEW(sums, &run->arena, ct_process_sum_count(process, 0));
   CT_TRY(ct_process_run(&pass, sums, run));
   *log_d = sums[CT_SUM_LOG_D];
@@ -185,11 +187,13 @@ static ct_status gather_all(const ct_low_rank_gather *gather, double *M, double 
 ct_status ct_low_rank_gradient(const ct_process *process, const ct_inducing *inducing,
                                ct_low_rank_adjoint *adjoint, const double *variance, double *sums,
                                double *M, const ct_run *run) {
-  ct_process_pass pass = {.process = process, .gradient = 1, .adjoint = adjoint};
-  ct_low_rank_gather gather = {.process = process, .adjoint = adjoint};
+  ct_process prepared;
+  ct_process_pass pass = {.process = &prepared, .gradient = 1, .adjoint = adjoint};
+  ct_low_rank_gather gather = {.process = &prepared, .adjoint = adjoint};
   size_t n = (size_t)process->n, entries = n * (size_t)process->sets.size;
   double *all, *root, *pulls;
   int *start, *child;
+  CT_TRY(ct_process_prepare(&prepared, process, 1, run));
   CT_NEW(all, &run->arena, ct_process_sum_count(process, 1));
   CT_NEW(root, &run->arena, n);
   CT_NEW(pulls, &run->arena, process->groups);
@@ -210,9 +214,11 @@ ct_status ct_low_rank_gradient(const ct_process *process, const ct_inducing *ind
 ct_status ct_low_rank_own(const ct_process *process, const ct_inducing *inducing,
                           const double *adjoint, double *sums, const ct_run *run) {
   const ct_process_kernels *kernels = ct_process_kernels_of(run->simd);
-  ct_low_rank_gather gather = {.process = process};
+  ct_process prepared;
+  ct_low_rank_gather gather = {.process = &prepared};
   size_t stride = (size_t)process->stride, rank = (size_t)process->rank;
   double *memory, *row;
+  CT_TRY(ct_process_prepare(&prepared, process, 1, run));
   CT_NEW(memory, &run->arena, 2 * stride);
   CT_NEW(row, &run->arena, stride);
   CT_TRY(lay_out(&gather, inducing, run));

@@ -14,7 +14,22 @@
 #define MOST_TASKS 1024
 
 int ct_process_directions(const ct_process *process) {
-  return process->groups + 1 + (process->noise != NULL);
+  return process->groups + 1 + (process->noise != NULL) + ct_process_has_shape(process);
+}
+
+int ct_process_has_shape(const ct_process *process) {
+  return process->covariance->kind == CT_COV_MATERN && !process->V;
+}
+
+ct_status ct_process_prepare(ct_process *prepared, const ct_process *process, int gradient,
+                             const ct_run *run) {
+  ct_matern *matern;
+  *prepared = *process;
+  if (process->covariance->kind != CT_COV_MATERN || process->matern) return CT_OK;
+  CT_NEW(matern, &run->arena, 1);
+  prepared->matern = matern;
+  return ct_matern_new(matern, process->covariance, gradient,
+                       gradient && ct_process_has_shape(process), run);
 }
 
 int ct_process_sum_count(const ct_process *process, int gradient) {
@@ -37,6 +52,7 @@ size_t ct_lane_work_at(const ct_process_pass *pass, int lanes, double *memory, c
               {&work->value, places * values},
               {&work->k, triangle},
               {&work->slope, pass->gradient ? triangle : 0},
+              {&work->shape, pass->gradient && ct_process_has_shape(process) ? triangle : 0},
               {&work->weight, places},
               {&work->pull, places * directions},
               {&work->changed, directions},
@@ -97,14 +113,18 @@ ct_status ct_process_run(const ct_process_pass *pass, double *sums, const ct_run
 
 ct_status ct_process_sums(const ct_process *process, int gradient, double *sums,
                           const ct_run *run) {
-  ct_process_pass pass = {.process = process, .gradient = gradient};
+  ct_process prepared;
+  ct_process_pass pass = {.process = &prepared, .gradient = gradient};
+  CT_TRY(ct_process_prepare(&prepared, process, gradient, run));
   return ct_process_run(&pass, sums, run);
 }
 
 ct_status ct_process_factor(const ct_process *process, double *weight, double *variance,
                             double *dropped, const ct_run *run) {
-  ct_process_pass pass = {.process = process, .weight = weight, .variance = variance};
+  ct_process prepared;
+  ct_process_pass pass = {.process = &prepared, .weight = weight, .variance = variance};
   double *sums;
+  CT_TRY(ct_process_prepare(&prepared, process, 0, run));
   CT_NEW(sums, &run->arena, ct_process_sum_count(process, 0));
   CT_TRY(ct_process_run(&pass, sums, run));
   *dropped = sums[CT_SUM_DROPPED];

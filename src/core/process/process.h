@@ -2,6 +2,7 @@
 #define CT_PROCESS_H
 
 #include "metric/covariance.h"
+#include "process/matern.h"
 #include "process/sets.h"
 #include "run/run.h"
 #include "run/status.h"
@@ -19,6 +20,7 @@
  * dropped. */
 typedef struct {
   const ct_covariance *covariance;
+  const ct_matern *matern; /* of the general Matern; NULL: made where a pass needs it */
   ct_sets sets;
   int n;               /* places */
   int dim;             /* embedded coordinates */
@@ -39,8 +41,8 @@ typedef struct {
 /* ---- directions, in which a covariance is differentiated ----
  *
  * One for each lengthscale (d / d log), one for the nugget (d / d nugget: the unit matrix), and
- * where there is noise one for it (the diagonal matrix of the noise). The variance needs none:
- * K d/dK is known. */
+ * where there is noise one for it (the diagonal matrix of the noise), and for the general Matern one
+ * for nu, but not with inducing points. The variance needs none: K d/dK is known. */
 
 int ct_process_directions(const ct_process *process);
 

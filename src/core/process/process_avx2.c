@@ -14,6 +14,8 @@
 
 #define CT_LANES 4
 #define VSQRT(v) ((vec)_mm256_sqrt_pd((__m256d)(v)))
+#define VMASK(m) ((unsigned)_mm256_movemask_pd((__m256d)(m)))
+#define GATHER(p, i) ((vec)_mm256_i64gather_pd(p, (__m256i)(i), 8))
 #define CT_KERNELS ct_process_avx2
 
 #include "process/lanes_rows.h"

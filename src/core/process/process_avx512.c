@@ -15,6 +15,8 @@
 
 #define CT_LANES 8
 #define VSQRT(v) ((vec)_mm512_sqrt_pd((__m512d)(v)))
+#define VMASK(m) ((unsigned)_mm512_movepi64_mask((__m512i)(m)))
+#define GATHER(p, i) ((vec)_mm512_i64gather_pd((__m512i)(i), p, 8))
 #define CT_KERNELS ct_process_avx512
 
 #include "process/lanes_rows.h"

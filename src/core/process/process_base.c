@@ -16,6 +16,8 @@
 #else
 #define VSQRT(v) ((vec){sqrt((v)[0]), sqrt((v)[1])})
 #endif
+#define VMASK(m) ((unsigned)((m)[0] & 1) | (unsigned)((m)[1] & 2))
+#define GATHER(p, i) ((vec){(p)[(i)[0]], (p)[(i)[1]]})
 #define CT_KERNELS ct_process_base
 
 #include "process/lanes_rows.h"

@@ -25,6 +25,7 @@ typedef struct {
   double *value;    /* values of each place */
   double *k;        /* triangle: covariances, then their Cholesky factor */
   double *slope;    /* triangle: what lengthscales change in them, see lanes_covariance.h */
+  double *shape;    /* triangle: what nu changes in them */
   double *weight;   /* size + 1: -A, 1 */
   double *pull;     /* size + 1 for each direction */
   double *changed;  /* dD / D, for each direction */
@@ -45,6 +46,13 @@ static inline size_t ct_triangle(int size) {
 
 /* Divides memory, or, with NULL, only counts: returns how many doubles it takes. */
 size_t ct_lane_work_at(const ct_process_pass *pass, int lanes, double *memory, ct_lane_work *work);
+
+/* Whether nu is one of the directions. */
+int ct_process_has_shape(const ct_process *process);
+
+/* process, and the tables that a pass needs of its covariance. */
+ct_status ct_process_prepare(ct_process *prepared, const ct_process *process, int gradient,
+                             const ct_run *run);
 
 /* All tasks of a pass; sums: ct_process_sum_count() of them. */
 ct_status ct_process_run(const ct_process_pass *pass, double *sums, const ct_run *run);
