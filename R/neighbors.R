@@ -94,42 +94,53 @@ print.summary.covertree_neighbors <- function(x, ...) {
   invisible(x)
 }
 
-#' Draw a point and its neighbours
+#' Draw points and their neighbours
 #'
 #' @param x A result of [find_knn()] or [vecchia_neighbors()].
 #' @param points The points that were searched, in their order, with two columns (or two chosen by `columns`).
-#' @param row The query whose neighbours are drawn: a row of `x`.
+#' @param row The queries whose neighbours are drawn: rows of `x`, one or several.
 #' @param query The query points, if they were not the searched ones.
 #' @param columns Two column numbers or names.
+#' @param zoom `TRUE`: only the surroundings of what is drawn are shown.
+#' @param add `TRUE`: draws over the plot that is there, such as a map, and no other points.
 #' @param ... Further arguments of [plot()].
 #' @return `x`, invisibly.
 #' @examples
 #' locs <- quakes[, c("long", "lat")]
 #' nn <- vecchia_neighbors(locs, m = 10)
 #' plot(nn, locs, row = 400)
+#' plot(nn, locs, row = c(400, 900), zoom = TRUE)
 #' @export
-plot.covertree_neighbors <- function(x, points, row = nrow(x$index), query = NULL, columns = 1:2, ...) {
+plot.covertree_neighbors <- function(x, points, row = nrow(x$index), query = NULL, columns = 1:2, zoom = FALSE, add = FALSE, ...) {
   check_rows(row, nrow(x$index))
-  if (length(row) != 1) stop_input(c("{.arg row} must be one query.", x = "It has {length(row)} elements."))
+  if (!length(row)) stop_input("{.arg row} must be at least one query.")
+  check_flag(zoom)
+  check_flag(add)
   new <- !identical(attr(x, "first"), 1L)
   if (is.null(query) && new) stop_input("{.arg query} must be given: the queries were not the searched points.")
   xy <- as_points(points)[, columns, drop = FALSE]
   from <- if (is.null(query)) xy else as_points(query)[, columns, drop = FALSE]
-  own <- attr(x, "rows") %||% seq_len(nrow(from))
-  at <- from[own[row], ]
+  own <- (attr(x, "rows") %||% seq_len(nrow(from)))[row]
   if (new) xy <- rbind(xy, from) # predictions may have earlier ones for neighbours
-  near <- x$index[row, ]
-  near <- near[!is.na(near)]
-  later <- isTRUE(attr(x, "predecessors")) & seq_len(nrow(xy)) >= own[row] + (attr(x, "first") %||% 1L) - 1L
-  dots <- list(...)
-  labels <- colnames(xy) %||% paste("column", columns)
-  defaults <- list(xlab = labels[1], ylab = labels[2], pch = 16, cex = 0.5,
-                   col = ifelse(later, "grey88", "grey60"))
+  if (!add) draw_points(x, xy, rbind(from[own, ], xy[stats::na.omit(c(x$index[row, ])), ]), own, zoom, list(...))
+  for (q in seq_along(row)) draw_set(from[own[q], ], xy, stats::na.omit(x$index[row[q], ]))
+  invisible(x)
+}
+
+# All points, those that come after a single query paler.
+draw_points <- function(x, xy, drawn, own, zoom, dots) {
+  last <- own[1] + (attr(x, "first") %||% 1L) - 1L
+  later <- (length(own) == 1 && isTRUE(attr(x, "predecessors"))) & seq_len(nrow(xy)) >= last
+  labels <- colnames(xy) %||% paste("column", seq_len(2))
+  defaults <- list(xlab = labels[1], ylab = labels[2], pch = 16, cex = 0.5, col = ifelse(later, "grey88", "grey60"))
+  if (zoom) defaults[c("xlim", "ylim")] <- list(range(drawn[, 1]), range(drawn[, 2]))
   do.call(graphics::plot, c(list(unname(xy)), dots, defaults[setdiff(names(defaults), names(dots))]))
+}
+
+draw_set <- function(at, xy, near) {
   graphics::segments(at[1], at[2], xy[near, 1], xy[near, 2], col = "#3b528b")
   graphics::points(xy[near, 1], xy[near, 2], pch = 16, col = "#3b528b")
   graphics::points(at[1], at[2], pch = 17, cex = 1.6, col = "#d1495b")
-  invisible(x)
 }
 
 #' GpGp's array of neighbours

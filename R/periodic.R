@@ -61,7 +61,8 @@ image_pairs <- function(index, points, limit, period, radius, run) {
     edges <- result_edges(search_within(index, asked, max(radius[near]), run))
     data.frame(query = near[edges$from], row = edges$to)
   })
-  unique(do.call(rbind, pairs))
+  pairs <- do.call(rbind, pairs)
+  pairs[!duplicated(pairs$query * as.double(length(index)) + pairs$row), ]
 }
 
 # Distances of rows of a and of b, pair by pair, the columns summed in order.
@@ -77,7 +78,7 @@ periodic_distance <- function(metric, a, b, period) {
 
 # list(index, distance) of the k first pairs of each query by (distance, row).
 nearest_pairs <- function(pairs, count, k) {
-  pairs <- pairs[order(pairs$query, pairs$distance, pairs$row), ]
+  pairs <- pairs[order(pairs$query, pairs$distance, pairs$row, method = "radix"), ]
   rank <- sequence(tabulate(pairs$query, count))
   pairs <- pairs[rank <= k, ]
   at <- cbind(pairs$query, rank[rank <= k])

@@ -39,13 +39,14 @@ test_that("results print where the decimal mark is a comma and warnings are erro
   expect_output(print(summary(cover_tree(x))), "2,000 points")
 })
 
-test_that("plots of predictions need their places, and one row at a time", {
+test_that("plots of predictions need their places, and at least one row", {
   x <- matrix(runif(40), ncol = 2)
   nn <- vecchia_neighbors(x, m = 3, locs_pred = x[1:4, ] + 0.1, cond_on = "all")
   grDevices::pdf(NULL)
   on.exit(grDevices::dev.off())
   expect_error(plot(nn, x), "query", class = "covertree_error")
-  expect_error(plot(nn, x, row = 1:2, query = x[1:4, ]), "one query", class = "covertree_error")
+  expect_error(plot(nn, x, row = integer(), query = x[1:4, ]), "at least one", class = "covertree_error")
+  expect_identical(plot(nn, x, row = 1:2, query = x[1:4, ] + 0.1), nn)
   expect_identical(plot(nn, x, query = x[1:4, ] + 0.1), nn)
 })
 
