@@ -152,6 +152,86 @@ int ct_plan_small_limit(const ct_residual_plan *plan, const ct_residual *index, 
   return plan->method == CT_METHOD_FRAMES ? 2 * k + 16 : 4096 + index->n / 32;
 }
 
+/* ---- columns ---- */
+
+/* Below this median of p over the variance nets are the better way, and the few hundredths of a
+ * second of a probe would be lost. */
+#define SHARE_OF_COLUMNS 0.03
+#define SHARES 255
+
+/* Fewer queries do not pay the product that makes the columns; nor do they where there are so few
+ * points for each. */
+#define QUERIES_PER_COLUMN 4
+#define POINTS_PER_COLUMN 16
+
+/* Columns and norms in floats, coordinates twice, and five numbers more. */
+static double column_bytes(const ct_residual *index) {
+  double columns = index->rank + 8;
+  return index->n * (4.0 * columns * 9 / 8 + 12.0 * index->dim + 24);
+}
+
+static int is_rough(const ct_residual *index) {
+  int above = 0;
+  for (int i = 0; i < SHARES; i++)
+    above += index->p[(size_t)i * (size_t)index->n / SHARES] >
+             SHARE_OF_COLUMNS * index->covariance->variance;
+  return above > SHARES / 2;
+}
+
+int ct_plan_worth_columns(const ct_residual_plan *plan, const ct_residual *index,
+                          const ct_residual_queries *queries, int k) {
+  double worth = queries_worth(index, queries);
+  if (plan->method != CT_METHOD_CHOSEN) return plan->method == CT_METHOD_SCREENED;
+  return index->factor && index->n >= FEWEST_POINTS && k <= index->n / LARGEST_K &&
+         index->rank <= index->n / POINTS_PER_COLUMN && worth >= 500 &&
+         worth >= QUERIES_PER_COLUMN * index->rank &&
+         column_bytes(index) <= bytes_of(plan, index) && is_rough(index);
+}
+
+/* Of the scan's time: no net costs much less. */
+#define CLEAR 0.12
+
+int ct_plan_columns_clear(const ct_columns *columns) {
+  return columns->screened && columns->seconds < CLEAR * columns->scan;
+}
+
+int ct_plan_columns_pay(const ct_columns *columns) {
+  return columns->screened && columns->seconds < PROMISE * columns->scan;
+}
+
+/* A block of queries of the scan for each thread. */
+#define SCANNED 24
+
+static ct_status measure_scan(ct_columns *columns, const ct_screened_task *task,
+                              unsigned char *state, ct_stats *stats, const ct_run *run) {
+  int most = SCANNED * run->threads, *which, count = 0, queries = task->queries->count;
+  double began = run->now(), products = stats->products;
+  CT_NEW(which, &run->arena, most);
+  for (int i = 0; i < most; i++) {
+    int q = (int)((i + 0.5) * queries / most);
+    if (state[q] != CT_QUERY_LATER || (count > 0 && which[count - 1] == q)) continue;
+    which[count++] = q;
+  }
+  CT_TRY(ct_residual_scan(task->index, task->queries, which, count, task->k, task->id, task->dist,
+                          0, 0, stats, run));
+  for (int i = 0; i < count; i++) state[which[i]] = CT_QUERY_ANSWERED;
+  double met = stats->products - products, took = (run->now() - began) * run->threads;
+  if (met > 0)
+    columns->scan = took / met * queries_worth(task->index, task->queries) * task->index->n;
+  return CT_OK;
+}
+
+ct_status ct_plan_columns(ct_columns *columns, const ct_screened_task *task, unsigned char *state,
+                          ct_stats *stats, const ct_run *run) {
+  unsigned char *answered;
+  CT_TRY(ct_screened_open(&columns->screened, task, run));
+  if (!columns->screened) return CT_OK;
+  CT_TRY(measure_scan(columns, task, state, stats, run));
+  CT_NEW(answered, &run->arena, task->queries->count);
+  for (int q = 0; q < task->queries->count; q++) answered[q] = state[q] != CT_QUERY_LATER;
+  return ct_screened_probe(columns->screened, answered, &columns->seconds, run);
+}
+
 /* ---- the trial ---- */
 
 typedef struct {
@@ -221,7 +301,8 @@ static int count_state(const unsigned char *state, int count, ct_query_state wha
 
 ct_status ct_plan_trial(ct_net *net, ct_members *asking, ct_table_work *work,
                         const ct_residual_queries *queries, int k, unsigned char *state, int *id,
-                        double *dist, int *pays, double done, ct_stats *stats, const ct_run *run) {
+                        double *dist, double rival, int *pays, double done, ct_stats *stats,
+                        const ct_run *run) {
   trial t;
   int *query_of, n = net->members.count, aside = count_state(state, queries->count, CT_QUERY_ASIDE);
   ct_run alone = *run;
@@ -248,6 +329,6 @@ ct_status ct_plan_trial(ct_net *net, ct_members *asking, ct_table_work *work,
   double scan = worth * net->index->n * pair;
   double entries = (double)net->members.table.entries;
   double frames = entries * pair * (1 + REACH_COST) + left * each + scan * crowded / t.queries;
-  *pays = frames < PROMISE * scan;
+  *pays = frames < PROMISE * scan && frames < rival;
   return CT_OK;
 }

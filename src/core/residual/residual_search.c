@@ -14,6 +14,7 @@ typedef struct {
   unsigned char *state;
   int *id;
   double *dist;
+  ct_columns columns;
 } search;
 
 static ct_status scan_rest(const search *s, double done, ct_stats *stats, const ct_run *run) {
@@ -109,8 +110,8 @@ static ct_status search_by_net(search *s, int *used, ct_stats *stats, const ct_r
   CT_TRY(lay_out_tables(s, &net, asking, work, &built, 0.1, 0.01, stats, run));
   if (!built) return CT_OK;
   if (s->plan->method == CT_METHOD_CHOSEN)
-    CT_TRY(ct_plan_trial(&net, asking, work, s->queries, s->k, s->state, s->id, s->dist, &pays,
-                         0.11, stats, run));
+    CT_TRY(ct_plan_trial(&net, asking, work, s->queries, s->k, s->state, s->id, s->dist,
+                         s->columns.seconds, &pays, 0.11, stats, run));
   stats->seconds[CT_PHASE_SEED] += lap(&since, run);
   if (!pays) return CT_OK;
   CT_TRY(fill_tables(&net, asking, work, stats, run));
@@ -119,7 +120,7 @@ static ct_status search_by_net(search *s, int *used, ct_stats *stats, const ct_r
   CT_TRY(ct_two_frame_search(&net, asking, s->queries, s->k, s->state, s->id, s->dist, 0.5, 0.39,
                              stats, run));
   stats->seconds[CT_PHASE_SEARCH] += lap(&since, run);
-  *used = 2;
+  *used = CT_METHOD_FRAMES;
   return CT_OK;
 }
 
@@ -155,22 +156,45 @@ static ct_status search_by_kept(search *s, int *used, ct_stats *stats, const ct_
   CT_TRY(ct_two_frame_search(&net, asking, s->queries, s->k, s->state, s->id, s->dist, 0.4, 0.5,
                              stats, run));
   stats->seconds[CT_PHASE_SEARCH] += lap(&since, run);
-  *used = 2;
+  *used = CT_METHOD_FRAMES;
+  return CT_OK;
+}
+
+/* What columns would cost. */
+static ct_status try_columns(search *s, ct_stats *stats, const ct_run *run) {
+  ct_screened_task task = {s->index, s->queries, s->k, s->id, s->dist};
+  double since = run->now();
+  if (!ct_plan_worth_columns(s->plan, s->index, s->queries, s->k)) return CT_OK;
+  if (s->plan->method == CT_METHOD_SCREENED)
+    CT_TRY(ct_screened_open(&s->columns.screened, &task, run));
+  else CT_TRY(ct_plan_columns(&s->columns, &task, s->state, stats, run));
+  stats->seconds[CT_PHASE_SEED] += lap(&since, run);
   return CT_OK;
 }
 
 /* Answers what bounds by columns can. */
-static ct_status search_by_columns(search *s, int *used, ct_stats *stats, const ct_run *run) {
-  ct_screened_task task = {s->index, s->queries, s->k, s->id, s->dist};
-  int found;
+static ct_status search_by_columns(search *s, int *used, double done, ct_stats *stats,
+                                   const ct_run *run) {
   unsigned char *answered;
   CT_NEW(answered, &run->arena, s->queries->count);
   for (int q = 0; q < s->queries->count; q++) answered[q] = s->state[q] == CT_QUERY_ANSWERED;
-  CT_TRY(ct_screened_search(&task, answered, &found, 0, 0.89, stats, run));
-  if (!found) return CT_OK;
+  CT_TRY(ct_screened_search(s->columns.screened, answered, done, 0.89 - done, stats, run));
   for (int q = 0; q < s->queries->count; q++)
     if (answered[q]) s->state[q] = CT_QUERY_ANSWERED;
-  *used = 3;
+  *used = CT_METHOD_SCREENED;
+  return CT_OK;
+}
+
+/* Nets and columns, the cheaper one. */
+static ct_status search_by_bounds(search *s, int *used, ct_stats *stats, const ct_run *run) {
+  CT_TRY(try_columns(s, stats, run));
+  int forced = s->plan->method == CT_METHOD_SCREENED && s->columns.screened;
+  if (forced || ct_plan_columns_clear(&s->columns))
+    return search_by_columns(s, used, 0, stats, run);
+  if (ct_plan_worth_a_net(s->plan, s->index, s->queries, s->k))
+    CT_TRY(search_by_net(s, used, stats, run));
+  if (*used == CT_METHOD_SCAN && ct_plan_columns_pay(&s->columns))
+    return search_by_columns(s, used, 0.12, stats, run);
   return CT_OK;
 }
 
@@ -196,8 +220,8 @@ ct_status ct_residual_net(const ct_residual *index, const ct_residual_plan *plan
     CT_NEW(s.id, &run->arena, (size_t)index->n * TRIAL_K);
     CT_NEW(s.dist, &run->arena, (size_t)index->n * TRIAL_K);
     CT_TRY(start_states(&s, run));
-    CT_TRY(ct_plan_trial(net, &net->members, work, &all, TRIAL_K, s.state, s.id, s.dist, built, 0.2,
-                         stats, run));
+    CT_TRY(ct_plan_trial(net, &net->members, work, &all, TRIAL_K, s.state, s.id, s.dist, INFINITY,
+                         built, 0.2, stats, run));
   }
   stats->seconds[CT_PHASE_SEED] += lap(&since, run);
   if (!*built) return CT_OK;
@@ -209,21 +233,20 @@ ct_status ct_residual_net(const ct_residual *index, const ct_residual_plan *plan
 ct_status ct_residual_knn(const ct_residual *index, const ct_residual_queries *queries, int k,
                           const ct_residual_plan *plan, int *used, int *id, double *dist,
                           ct_stats *stats, const ct_run *run) {
-  search s = {index, queries, plan, k, NULL, id, dist};
+  search s = {index, queries, plan, k, NULL, id, dist, {NULL, INFINITY, 0}};
   int cut = ct_early_rows(plan, index, queries);
   if (cut > 0 && k > 0)
     return ct_early_search(index, queries, cut, k, plan, used, id, dist, stats, run);
   int keeps = (plan->method == CT_METHOD_CHOSEN || plan->method == CT_METHOD_FRAMES) &&
               plan->kept && (!queries->points || ct_net_holds_for(plan->kept, queries->points));
-  *used = 1;
+  *used = CT_METHOD_SCAN;
   if (k < 1) return CT_ERR_DOMAIN;
   if (queries->count < 1) return CT_OK;
   CT_TRY(start_states(&s, run));
-  int tries =
-      keeps || plan->method == CT_METHOD_SCREENED || ct_plan_worth_a_net(plan, index, queries, k);
-  if (plan->method == CT_METHOD_SCREENED) CT_TRY(search_by_columns(&s, used, stats, run));
-  else if (keeps) CT_TRY(search_by_kept(&s, used, stats, run));
-  else if (tries) CT_TRY(search_by_net(&s, used, stats, run));
+  int tries = keeps || ct_plan_worth_columns(plan, index, queries, k) ||
+              ct_plan_worth_a_net(plan, index, queries, k);
+  if (keeps) CT_TRY(search_by_kept(&s, used, stats, run));
+  else if (tries) CT_TRY(search_by_bounds(&s, used, stats, run));
   double since = run->now();
   CT_TRY(scan_rest(&s, tries ? 0.9 : 0, stats, run));
   stats->seconds[CT_PHASE_SEARCH] += lap(&since, run);

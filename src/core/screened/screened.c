@@ -65,7 +65,7 @@
 
 #include <float.h>
 #include <math.h>
-#include <string.h>
+#include <stdlib.h>
 
 #define FLOAT_UNIT 0x1p-24
 #define UNIT (DBL_EPSILON / 2)
@@ -86,7 +86,7 @@ static double reach_of(const ct_residual *points, const double *middle, double r
 
 static double error_of(const ct_screened_root *root, const ct_residual *index, double reach) {
   double m = root->rank, dim = index->dim, variance = index->covariance->variance;
-  double columns = 2 * m + 2 * 7 + 2, far = 2 * reach * sqrt(dim);
+  double columns = m + 2 * 7 + 2, far = 2 * reach * sqrt(dim);
   double correlations = far + 0.75 * (dim / 2 + 3) + 10 + 6;
   double canonical = 2 * ct_residual_product_error(index, variance) / variance;
   double rotation = root->stretch + 2.2 * (m + 2) * UNIT * sqrt(m);
@@ -106,26 +106,17 @@ static void find_middle(const ct_residual *index, double *middle) {
   }
 }
 
-/* ---- preparation ---- */
-
-/* Polls of a part that does not report its progress. */
-typedef struct {
-  const ct_run *run;
-  double done;
-} held_progress;
-
-static int poll_held(void *owner, double done) {
-  const held_progress *held = owner;
+static int poll_at_start(void *owner, double done) {
+  const ct_run *run = owner;
   (void)done;
-  return held->run->poll(held->run->owner, held->done);
+  return run->poll(run->owner, 0);
 }
 
 /* New points in a k-d order of their own. */
-static ct_status order_new(const ct_residual *points, int **order, double done, const ct_run *run) {
-  held_progress held = {run, done};
+static ct_status order_new(const ct_residual *points, int **order, const ct_run *run) {
   ct_run own = *run;
-  own.poll = poll_held;
-  own.owner = &held;
+  own.poll = poll_at_start;
+  own.owner = (void *)run;
   size_t n = (size_t)points->n, dim = (size_t)points->dim;
   ct_metric metric = {.kind = CT_EUCLIDEAN};
   double *x;
@@ -137,77 +128,91 @@ static ct_status order_new(const ct_residual *points, int **order, double done, 
   return ct_kd_order_rows(&columns, &metric, NULL, points->n, *order, &own);
 }
 
-/* The lanes that ask, and their blocks. */
-static ct_status find_asking(ct_screen *search, int *blocks, const ct_run *run) {
-  const ct_residual_queries *queries = search->task->queries;
-  const ct_screened_side *asking = search->asking;
-  int lanes = asking->blocks * CT_SCREEN, *lane_of, *query_of, *block;
-  CT_NEW(lane_of, &run->arena, asking->points->n);
-  CT_NEW(query_of, &run->arena, lanes);
-  CT_NEW(block, &run->arena, asking->blocks);
-  for (int i = 0; i < lanes; i++) {
-    query_of[i] = -1;
-    if (asking->position[i] >= 0) lane_of[asking->position[i]] = i;
-  }
-  for (int q = 0; q < queries->count; q++) {
-    if (search->answered[q]) continue;
-    ct_asker asker = ct_asker_of(search->task->index, queries, q);
-    int *at = query_of + lane_of[asker.position];
-    if (*at < 0) *at = q;
-  }
-  *blocks = 0;
-  for (int i = 0; i < lanes; i++)
-    if (query_of[i] >= 0 && (*blocks == 0 || block[*blocks - 1] != i / CT_SCREEN))
-      block[(*blocks)++] = i / CT_SCREEN;
-  search->query_of = query_of;
-  search->block = block;
-  return CT_OK;
+/* Points whose residual variance is so much smaller than most lift the bounds of their blocks above
+ * everything: they stand in blocks of their own, behind the others. */
+#define APART 16
+
+static int compare_doubles(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
 }
 
-static ct_status new_lists(const ct_screen *search, ct_screener *s, const ct_run *run) {
-  int capacity = 2 * search->task->k + 64;
-  CT_TRY(ct_scorer_new(&s->scorer, search->task->index, search->task->k, capacity, run));
-  ct_shortlist_entry *entry;
-  CT_NEW(entry, &run->arena, (size_t)CT_SCREEN * (size_t)capacity);
-  for (size_t a = 0; a < CT_SCREEN; a++) {
-    s->ask[a].list.entry = entry + a * (size_t)capacity;
-    s->ask[a].list.capacity = capacity;
-  }
-  return CT_OK;
+/* The scale of some points in the middle, times APART. */
+static double scale_apart(const ct_residual *points) {
+  double scale[255];
+  for (size_t i = 0; i < 255; i++) scale[i] = points->scale[i * (size_t)points->n / 255];
+  qsort(scale, 255, sizeof *scale, compare_doubles);
+  return APART * scale[127];
 }
 
-static ct_status new_screener(const ct_screen *search, ct_screener *s, const ct_run *run) {
-  const ct_arena *arena = &run->arena;
-  size_t blocks = (size_t)search->points->chunks * CT_SCREEN, groups = (size_t)search->groups;
-  float **lanes[] = {&s->need, &s->square, &s->near,       &s->reach,
-                     &s->rest, &s->tail,   &s->other_tail, &s->blur};
-  memset(s, 0, sizeof *s);
-  CT_TRY(new_lists(search, s, run));
-  for (size_t i = 0; i < sizeof lanes / sizeof *lanes; i++) CT_NEW(*lanes[i], arena, CT_SCREEN);
-  CT_NEW(s->sum, arena, (CT_SCREEN + CT_SPARE) * CT_SCREEN);
-  memset(s->sum, 0, (CT_SCREEN + CT_SPARE) * CT_SCREEN * sizeof *s->sum);
-  CT_NEW(s->top, arena, groups);
-  CT_NEW(s->other_top, arena, groups);
-  CT_NEW(s->weight, arena, groups);
-  CT_NEW(s->left, arena, groups);
-  CT_NEW(s->chosen, arena, groups);
-  CT_NEW(s->low, arena, search->dim);
-  CT_NEW(s->high, arena, search->dim);
-  CT_NEW(s->bound, arena, blocks);
-  CT_NEW(s->distance, arena, blocks);
-  CT_NEW(s->order, arena, blocks);
-  CT_NEW(s->bucket, arena, CT_BUCKETS);
-  CT_NEW(s->exact, arena, CT_SCREEN);
-  CT_NEW(s->work, arena, search->task->index->covariance->work_size + 1);
+/* Positions block by block, order NULL: as they are. */
+static ct_status place_points(const ct_residual *points, const int *order, int **place, int *places,
+                              const ct_run *run) {
+  double most = scale_apart(points);
+  int n = points->n, whole = (n + CT_SCREEN - 1) / CT_SCREEN * CT_SCREEN, count = 0;
+  CT_NEW(*place, &run->arena, (size_t)whole + (size_t)n);
+  for (int first = 0; first < n; first += CT_SCREEN) {
+    int some = 0;
+    for (int i = first; i < first + CT_SCREEN; i++) {
+      int at = i < n ? order ? order[i] : i : -1, here = at >= 0 && points->scale[at] <= most;
+      (*place)[count + i - first] = here ? at : -1;
+      some |= here;
+    }
+    if (some) count += CT_SCREEN;
+  }
+  for (int i = 0; i < n; i++) {
+    int at = order ? order[i] : i;
+    if (points->scale[at] > most) (*place)[count++] = at;
+  }
+  *places = count;
   return CT_OK;
 }
 
 /* ---- entry ---- */
 
+ct_status ct_screened_open(ct_screened **opened, const ct_screened_task *task, const ct_run *run) {
+  const ct_residual *index = task->index, *fresh = task->queries->points;
+  ct_screened *s;
+  int found, *order;
+  *opened = NULL;
+  CT_NEW(s, &run->arena, 1);
+  *s = (ct_screened){.task = *task};
+  CT_TRY(ct_screened_root_of(&s->root, index, &found, run));
+  if (!found) return CT_OK;
+  CT_NEW(s->middle, &run->arena, index->dim);
+  find_middle(index, s->middle);
+  s->reach = reach_of(index, s->middle, 0);
+  if (fresh) s->reach = reach_of(fresh, s->middle, s->reach);
+  CT_TRY(place_points(index, NULL, &s->place, &s->places, run));
+  if (fresh) {
+    CT_TRY(order_new(fresh, &order, run));
+    CT_TRY(place_points(fresh, order, &s->order, &s->orders, run));
+  }
+  *opened = s;
+  return CT_OK;
+}
+
+void ct_screen_start(ct_screen *search, const ct_screened *s, const ct_screened_side *points,
+                     const ct_screened_side *asking, const ct_run *run) {
+  const ct_residual *index = s->task.index;
+  *search = (ct_screen){.task = &s->task, .points = points, .asking = asking};
+  search->kernels = ct_screened_kernels_of(run->simd);
+  search->groups = s->root.columns / CT_COLUMNS;
+  search->dim = index->dim;
+  search->kind = index->covariance->kind;
+  search->simd = run->simd;
+  search->error = (float)(error_of(&s->root, index, s->reach) * (1 + 1e-6));
+  search->gap = (float)(4 * FLOAT_UNIT * s->reach * sqrt((double)index->dim) * (1 + 1e-6));
+  search->need = 1 - (search->groups + 24) * 1.5 * FLOAT_UNIT;
+  search->crowd = index->n / CROWD_SHARE;
+  if (search->crowd < 8 * s->task.k + 512) search->crowd = 8 * s->task.k + 512;
+}
+
 static ct_status run_blocks(ct_screen_run *all, int blocks, double done, double share,
                             ct_stats *stats, const ct_run *run) {
   CT_NEW(all->screener, &run->arena, run->threads);
-  for (int i = 0; i < run->threads; i++) CT_TRY(new_screener(&all->search, all->screener + i, run));
+  for (int i = 0; i < run->threads; i++)
+    CT_TRY(ct_screener_new(&all->search, all->screener + i, run));
   CT_TRY(ct_rounds_run(ct_screen_block, all, blocks, 1, done, share, run));
   for (int i = 0; i < run->threads; i++) {
     stats->products += all->screener[i].products;
@@ -217,45 +222,20 @@ static ct_status run_blocks(ct_screen_run *all, int blocks, double done, double 
   return CT_OK;
 }
 
-static void describe(ct_screen *search, const ct_screened_root *root, double reach,
-                     const ct_run *run) {
-  const ct_residual *index = search->task->index;
-  search->kernels = ct_screened_kernels_of(run->simd);
-  search->groups = root->columns / CT_COLUMNS;
-  search->dim = index->dim;
-  search->kind = index->covariance->kind;
-  search->simd = run->simd;
-  search->error = (float)(error_of(root, index, reach) * (1 + 1e-6));
-  search->gap = (float)(4 * FLOAT_UNIT * reach * sqrt((double)index->dim) * (1 + 1e-6));
-  search->need = 1 - (search->groups + 24) * 1.5 * FLOAT_UNIT;
-  search->crowd = index->n / CROWD_SHARE;
-  if (search->crowd < 8 * search->task->k + 512) search->crowd = 8 * search->task->k + 512;
-}
-
-ct_status ct_screened_search(const ct_screened_task *task, unsigned char *answered, int *found,
-                             double done, double share, ct_stats *stats, const ct_run *run) {
-  ct_screen_run all = {.search = {.task = task, .answered = answered}};
-  const ct_residual *index = task->index, *fresh = task->queries->points;
-  ct_screened_root root;
+ct_status ct_screened_search(const ct_screened *s, unsigned char *answered, double done,
+                             double share, ct_stats *stats, const ct_run *run) {
+  const ct_residual *index = s->task.index, *fresh = s->task.queries->points;
+  ct_screen_run all;
   ct_screened_side points, asking;
-  int blocks, *order = NULL;
-  double *middle, since = run->now();
-  CT_TRY(ct_screened_root_of(&root, index, found, run));
-  if (!*found) return CT_OK;
-  CT_NEW(middle, &run->arena, index->dim);
-  find_middle(index, middle);
-  double reach = reach_of(index, middle, 0);
-  if (fresh) reach = reach_of(fresh, middle, reach);
-  if (fresh) CT_TRY(order_new(fresh, &order, done, run));
-  CT_TRY(
-      ct_screened_side_new(&points, &root, index, NULL, index->n, middle, done, share * 0.12, run));
+  int blocks;
+  double since = run->now();
+  CT_TRY(ct_screened_side_new(&points, &s->root, index, s->place, s->places, s->middle, done,
+                              share * 0.12, run));
   if (fresh)
-    CT_TRY(ct_screened_side_new(&asking, &root, fresh, order, fresh->n, middle, done + share / 8, 0,
-                                run));
-  all.search.points = &points;
-  all.search.asking = fresh ? &asking : &points;
-  describe(&all.search, &root, reach, run);
-  CT_TRY(find_asking(&all.search, &blocks, run));
+    CT_TRY(ct_screened_side_new(&asking, &s->root, fresh, s->order, s->orders, s->middle,
+                                done + share / 8, 0, run));
+  ct_screen_start(&all.search, s, &points, fresh ? &asking : &points, run);
+  CT_TRY(ct_screen_find_asking(&all.search, answered, &blocks, run));
   stats->seconds[CT_PHASE_TABLE] += run->now() - since;
   since = run->now();
   CT_TRY(run_blocks(&all, blocks, done + share / 8, share * 7 / 8, stats, run));

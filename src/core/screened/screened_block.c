@@ -18,6 +18,9 @@ static void start_asks(const ct_screen *search, ct_screener *s) {
     ask->asker = ct_asker_of(search->task->index, search->task->queries, ask->q);
     ct_shortlist_start(&ask->list);
     ct_shortlist_add_self(&ask->list, search->task->queries, &ask->asker, &s->scorer);
+    int own = search->points == search->asking;
+    ask->block = own ? s->block : -1;
+    ask->lane = own ? a : -1;
     if (ask->asker.limit > s->limit) s->limit = ask->asker.limit;
   }
 }
@@ -110,21 +113,29 @@ static void finish(const ct_screen *search, ct_screener *s) {
   }
 }
 
-void ct_screen_block(void *run, int item, int thread) {
-  const ct_screen_run *all = run;
-  const ct_screen *search = &all->search;
-  ct_screener *s = all->screener + thread;
-  s->block = search->block[item];
+void ct_screen_open(const ct_screen *search, ct_screener *s, int block) {
+  s->block = block;
   start_asks(search, s);
   describe(search, s);
   for (int chunk = 0; chunk < search->points->chunks; chunk++) bound_chunk(search, s, chunk);
   order_blocks(search, s);
   find_needs(search, s);
+}
+
+void ct_screen_meet(const ct_screen *search, ct_screener *s, int first, int last) {
   for (int i = 0; i < search->points->blocks; i++) {
     int b = s->order[i];
-    if (!(s->bound[b] >= s->least_need) || search->points->first_row[b] >= s->limit) continue;
+    if (b < first || b >= last || search->points->first_row[b] >= s->limit) continue;
+    if (!(s->bound[b] >= s->least_need)) continue;
     ct_screen_visit(search, s, b);
     if (s->stale) renew_needs(search, s);
   }
-  finish(search, s);
+}
+
+void ct_screen_block(void *run, int item, int thread) {
+  const ct_screen_run *all = run;
+  ct_screener *s = all->screener + thread;
+  ct_screen_open(&all->search, s, all->search.block[item]);
+  ct_screen_meet(&all->search, s, 0, all->search.points->blocks);
+  finish(&all->search, s);
 }

@@ -89,13 +89,6 @@ static void add_groups(const int *list, int count, const int *group, int groups,
 
 /* ---- covariances ---- */
 
-static void add_squares(float at, const float *x, float *sum) {
-  UNROLL for (int v = 0; v < VECTORS; v++) {
-    vec step = AT(x, v) - at;
-    SET(sum, v) += step * step;
-  }
-}
-
 static void add_gaps(float from, float to, const float *low, const float *high, float *sum) {
   UNROLL for (int v = 0; v < VECTORS; v++) {
     vec below = AT(low, v) - to, above = from - AT(high, v);
@@ -129,21 +122,44 @@ CT_INLINE vec correlation(ct_covariance_kind kind, vec square) {
   return factor * exp_minus(s);
 }
 
-CT_INLINE void correlate_kind(ct_covariance_kind kind, const float *square, float *out) {
-  UNROLL for (int v = 0; v < VECTORS; v++) SET(out, v) = correlation(kind, AT(square, v));
+CT_INLINE void correlate_kind(ct_covariance_kind kind, float factor, const float *share,
+                              const float *square, float *out) {
+  UNROLL for (int v = 0; v < VECTORS; v++) SET(out, v) =
+      correlation(kind, AT(square, v)) * (AT(share, v) * factor);
 }
 
-static void correlate(ct_covariance_kind kind, const float *square, float *out) {
+static void correlate(ct_covariance_kind kind, float factor, const float *share,
+                      const float *square, float *out) {
   switch (kind) {
-    case CT_COV_EXPONENTIAL: correlate_kind(CT_COV_EXPONENTIAL, square, out); break;
-    case CT_COV_GAUSSIAN: correlate_kind(CT_COV_GAUSSIAN, square, out); break;
-    case CT_COV_MATERN_32: correlate_kind(CT_COV_MATERN_32, square, out); break;
-    case CT_COV_MATERN_52: correlate_kind(CT_COV_MATERN_52, square, out); break;
-    default: correlate_kind(CT_COV_MATERN_72, square, out);
+    case CT_COV_EXPONENTIAL: correlate_kind(CT_COV_EXPONENTIAL, factor, share, square, out); break;
+    case CT_COV_GAUSSIAN: correlate_kind(CT_COV_GAUSSIAN, factor, share, square, out); break;
+    case CT_COV_MATERN_32: correlate_kind(CT_COV_MATERN_32, factor, share, square, out); break;
+    case CT_COV_MATERN_52: correlate_kind(CT_COV_MATERN_52, factor, share, square, out); break;
+    default: correlate_kind(CT_COV_MATERN_72, factor, share, square, out);
   }
 }
 
+static void covary(ct_covariance_kind kind, float factor, const float *share, int dim, int a,
+                   const float *q, const float *x, float *out) {
+  vec square[VECTORS];
+  memset(square, 0, sizeof square);
+  for (int c = 0; c < dim; c++) UNROLL for (int v = 0; v < VECTORS; v++) {
+      vec step = AT(x + c * CT_SCREEN, v) - q[c * CT_SCREEN + a];
+      square[v] += step * step;
+    }
+  correlate(kind, factor, share, (const float *)square, out);
+}
+
 /* ---- bounds ---- */
+
+static unsigned below(const int *row, int limit) {
+  unsigned lanes = 0;
+  UNROLL for (int v = 0; v < VECTORS; v++) {
+    ivec is = ((const ivec *)row)[v] < limit;
+    lanes |= VMASK(is) << (v * CT_WIDTH);
+  }
+  return lanes;
+}
 
 static unsigned reach(const float *sum, const float *tail, const float *z, float tail_q, float most,
                       float slack_q, float need) {
@@ -185,5 +201,5 @@ static void tails(const float *norm, const int *left, int count, const float *to
   if (top) UNROLL for (int v = 0; v < VECTORS; v++) SET(rest, v) = sum[v];
 }
 
-const ct_screened_kernels CT_KERNELS = {rotate,    add_groups, add_squares, add_gaps,
-                                        correlate, reach,      bound,       tails};
+const ct_screened_kernels CT_KERNELS = {rotate, add_groups, add_gaps, correlate, covary,
+                                        below,  reach,      bound,    tails};

@@ -21,12 +21,18 @@ typedef struct {
    * for the lanes a in a list. */
   void (*add_groups)(const int *list, int count, const int *group, int groups, const float *q,
                      const float *x, float *sum);
-  /* sum[lane] += (x[lane] - at)^2 */
-  void (*add_squares)(float at, const float *x, float *sum);
-  /* The same of the gaps between from .. to and low[lane] .. high[lane]. */
+  /* sum[lane] += the square of the gap between from .. to and low[lane] .. high[lane]. */
   void (*add_gaps)(float from, float to, const float *low, const float *high, float *sum);
-  /* Correlations of squared distances, for the kinds that ct_screened_has_kind(). */
-  void (*correlate)(ct_covariance_kind kind, const float *square, float *out);
+  /* out[lane] = factor share[lane] correlation, of squared distances, for the kinds that
+   * ct_screened_has_kind(). */
+  void (*correlate)(ct_covariance_kind kind, float factor, const float *share, const float *square,
+                    float *out);
+  /* The same of the distances between lane a of one block and the lanes of another, dim columns of
+   * coordinates each. */
+  void (*covary)(ct_covariance_kind kind, float factor, const float *share, int dim, int a,
+                 const float *q, const float *x, float *out);
+  /* Bit lane: row < limit. */
+  unsigned (*below)(const int *row, int limit);
   /* Bit lane: |sum| + min(tail_q tail, most) + slack_q z >= need. */
   unsigned (*reach)(const float *sum, const float *tail, const float *z, float tail_q, float most,
                     float slack_q, float need);

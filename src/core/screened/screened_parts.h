@@ -34,6 +34,7 @@ typedef struct {
   float *near;         /* the same from the middle of the index, */
   float *share;        /* sqrt(variance / p) */
   float *size;         /* at least the larger of share and |W| */
+  unsigned *present;   /* a block's lanes that have a point */
   int *row;            /* of each lane; INT_MAX: none */
   int *first_row;      /* smallest of a block, and */
   int *last_row;       /* largest */
@@ -45,7 +46,8 @@ typedef struct {
   float *low, *high; /* of a chunk, column by column */
 } ct_screened_side;
 
-/* Lays out the points at count positions; NULL: all, as they come. middle: dim coordinates. */
+/* Lays out the points at count positions, of which -1 is none, and every block has one. middle: dim
+ * coordinates. */
 ct_status ct_screened_side_new(ct_screened_side *side, const ct_screened_root *root,
                                const ct_residual *points, const int *position, int count,
                                const double *middle, double done, double share, const ct_run *run);

@@ -8,6 +8,17 @@
 /* Of distances, when blocks are ordered. */
 #define CT_BUCKETS 4096
 
+struct ct_screened {
+  ct_screened_task task;
+  ct_screened_root root;
+  double *middle; /* of the index's coordinates */
+  double reach;   /* the largest distance of a coordinate from it */
+  int *place;     /* positions of the index, block by block; -1: an empty lane */
+  int places;
+  int *order; /* the same of new points */
+  int orders;
+};
+
 /* What the parts of a search share. */
 typedef struct {
   const ct_screened_task *task;
@@ -32,7 +43,8 @@ typedef struct {
   int q; /* -1: none */
   ct_asker asker;
   ct_shortlist list;
-  int offers; /* candidates that it got */
+  int block, lane; /* where its own row stands among the points; -1: nowhere */
+  int offers;      /* candidates that it got */
 } ct_screen_ask;
 
 /* What one thread works with; arrays of lanes of the block that asks. */
@@ -58,8 +70,26 @@ typedef struct {
   int *left, *chosen;
 } ct_screener;
 
-/* All that a block of queries does. */
-void ct_screen_block(void *search, int item, int thread);
+typedef struct {
+  ct_screen search;
+  ct_screener *screener; /* one a thread */
+} ct_screen_run;
+
+void ct_screen_start(ct_screen *search, const ct_screened *screened, const ct_screened_side *points,
+                     const ct_screened_side *asking, const ct_run *run);
+
+/* The lanes that ask, and their blocks. */
+ct_status ct_screen_find_asking(ct_screen *search, unsigned char *answered, int *blocks,
+                                const ct_run *run);
+
+ct_status ct_screener_new(const ct_screen *search, ct_screener *s, const ct_run *run);
+
+/* All that a block of queries does: a run, the number of the block among those that ask. */
+void ct_screen_block(void *run, int item, int thread);
+
+/* The same in steps: bounds of all blocks of points, and visits of blocks first .. last - 1. */
+void ct_screen_open(const ct_screen *search, ct_screener *s, int block);
+void ct_screen_meet(const ct_screen *search, ct_screener *s, int first, int last);
 
 /* Meets a block of points. */
 void ct_screen_visit(const ct_screen *search, ct_screener *s, int block);
@@ -68,10 +98,5 @@ void ct_screen_visit(const ct_screen *search, ct_screener *s, int block);
  * share: of the lanes, times other. */
 void ct_screen_near(const ct_screen *search, ct_screener *s, const float *share, float other,
                     float *near);
-
-typedef struct {
-  ct_screen search;
-  ct_screener *screener; /* one a thread */
-} ct_screen_run;
 
 #endif

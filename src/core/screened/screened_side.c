@@ -86,17 +86,23 @@ static void lay_out_sizes(const ct_screened_side *side, int block, const double 
   side->top_size[block] = top_size;
 }
 
-/* Lanes without a point stand where the first does. */
+static int first_point(const int *lanes) {
+  int lane = 0;
+  while (lanes[lane] < 0) lane++;
+  return lanes[lane];
+}
+
+/* Lanes without a point stand where the first point does. */
 static void lay_out_coordinates(const layout *to, int block) {
   const ct_screened_side *side = to->side;
   const ct_residual *points = side->points;
-  const int *lanes = lanes_of(side, block);
+  const int *lanes = lanes_of(side, block), first = first_point(lanes);
   size_t dim = (size_t)points->dim;
   for (size_t c = 0; c < dim; c++) {
     size_t row = ((size_t)block * dim + c) * CT_SCREEN;
     float low = INFINITY, high = -INFINITY;
     for (size_t lane = 0; lane < CT_SCREEN; lane++) {
-      int at = lanes[lane] < 0 ? lanes[0] : lanes[lane];
+      int at = lanes[lane] < 0 ? first : lanes[lane];
       double x = points->x[(size_t)at * dim + c];
       float near = (float)(x - to->middle[c]);
       side->x[row + lane] = x;
@@ -112,13 +118,17 @@ static void lay_out_coordinates(const layout *to, int block) {
 static void lay_out_rows(const ct_screened_side *side, int block) {
   const int *lanes = lanes_of(side, block);
   int *row = side->row + (size_t)block * CT_SCREEN, first = INT_MAX, last = 0;
+  unsigned present = 0;
   for (int lane = 0; lane < CT_SCREEN; lane++) {
     row[lane] = lanes[lane] < 0 ? INT_MAX : side->points->row[lanes[lane]];
     first = row[lane] < first ? row[lane] : first;
+    if (lanes[lane] < 0) continue;
     last = row[lane] > last ? row[lane] : last;
+    present |= 1u << lane;
   }
   side->first_row[block] = first;
   side->last_row[block] = last;
+  side->present[block] = present;
 }
 
 static void lay_out_block(void *task, int block, int thread) {
@@ -147,6 +157,7 @@ static ct_status new_arrays(ct_screened_side *side, const ct_arena *arena) {
   CT_NEW(side->share, arena, lanes);
   CT_NEW(side->size, arena, lanes);
   CT_NEW(side->row, arena, lanes);
+  CT_NEW(side->present, arena, blocks);
   CT_NEW(side->first_row, arena, blocks);
   CT_NEW(side->last_row, arena, blocks);
   CT_TRY(new_zeros(&side->top, chunked * groups, arena));
@@ -170,8 +181,7 @@ ct_status ct_screened_side_new(ct_screened_side *side, const ct_screened_root *r
                              .columns = root->columns,
                              .groups = root->columns / CT_COLUMNS};
   CT_NEW(lane, &run->arena, (size_t)blocks * CT_SCREEN);
-  for (int i = 0; i < blocks * CT_SCREEN; i++)
-    lane[i] = i >= count ? -1 : position ? position[i] : i;
+  for (int i = 0; i < blocks * CT_SCREEN; i++) lane[i] = i < count ? position[i] : -1;
   side->position = lane;
   CT_TRY(new_arrays(side, &run->arena));
   CT_NEW(to.panel, &run->arena, threads * (size_t)root->rank * CT_SCREEN);

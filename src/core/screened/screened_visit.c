@@ -48,26 +48,24 @@ void ct_screen_near(const ct_screen *search, ct_screener *s, const float *share,
     s->square[i] = h > 0 ? h * h : 0;
   }
   if (ct_screened_has_kind(search->kind)) {
-    search->kernels->correlate(search->kind, s->square, near);
-  } else {
-    for (int i = 0; i < CT_SCREEN; i++) s->exact[i] = s->square[i];
-    correlate_exactly(search, s, near);
+    search->kernels->correlate(search->kind, other, share, s->square, near);
+    return;
   }
+  for (int i = 0; i < CT_SCREEN; i++) s->exact[i] = s->square[i];
+  correlate_exactly(search, s, near);
   for (int i = 0; i < CT_SCREEN; i++) near[i] *= share[i] * other;
 }
 
 /* ---- who goes on ---- */
 
+/* The lanes that a query may find. */
 static unsigned allowed_of(const ct_screen *search, const ct_screen_ask *ask, int block) {
-  const int *row = search->points->row + (size_t)block * CT_SCREEN;
-  unsigned allowed = 0, own = 0;
-  int last = search->points->last_row[block];
-  if (last < ask->asker.limit && (ask->asker.row > last || ask->asker.row < 0)) return ~0u;
-  for (int i = 0; i < CT_SCREEN; i++) {
-    allowed |= (unsigned)(row[i] < ask->asker.limit) << i;
-    own |= (unsigned)(row[i] == ask->asker.row) << i;
-  }
-  return allowed & ~own;
+  const ct_screened_side *points = search->points;
+  unsigned allowed = points->present[block];
+  if (ask->block == block) allowed &= ~(1u << ask->lane);
+  if (points->last_row[block] < ask->asker.limit) return allowed;
+  return allowed &
+         search->kernels->below(points->row + (size_t)block * CT_SCREEN, ask->asker.limit);
 }
 
 /* The queries that points of the block may reach, by its box and largest norms. */
@@ -108,16 +106,6 @@ static void square_exactly(const visit *v, ct_screener *s, int a) {
   }
 }
 
-static void square(const visit *v, ct_screener *s, int a) {
-  const ct_screen *search = v->search;
-  memset(s->square, 0, CT_SCREEN * sizeof *s->square);
-  for (int c = 0; c < search->dim; c++) {
-    float at = lanes_of(search->asking->near, s->block * search->dim + c)[a];
-    search->kernels->add_squares(at, lanes_of(search->points->near, v->block * search->dim + c),
-                                 s->square);
-  }
-}
-
 /* Sums begin with minus the covariance; blur: how far it is from what stands there. */
 static void start_sums(const visit *v, ct_screener *s) {
   const ct_screen *search = v->search;
@@ -131,12 +119,13 @@ static void start_sums(const visit *v, ct_screener *s) {
       continue;
     }
     if (ct_screened_has_kind(search->kind)) {
-      square(v, s, a);
-      search->kernels->correlate(search->kind, s->square, sum);
-    } else {
-      square_exactly(v, s, a);
-      correlate_exactly(search, s, sum);
+      search->kernels->covary(search->kind, own, share, search->dim, a,
+                              lanes_of(search->asking->near, s->block * search->dim),
+                              lanes_of(search->points->near, v->block * search->dim), sum);
+      continue;
     }
+    square_exactly(v, s, a);
+    correlate_exactly(search, s, sum);
     for (int j = 0; j < CT_SCREEN; j++) sum[j] *= own * share[j];
   }
 }
@@ -188,7 +177,7 @@ static void offer(const visit *v, ct_screener *s, int a, int lane) {
   double off =
       ((tail < rest ? tail : rest) + (double)s->blur[a] + search->error * sizes) / search->need;
   ct_shortlist_entry candidate = {size - off - 4e-15, size + off + 4e-15, -1,
-                            search->points->position[v->block * CT_SCREEN + lane], 0};
+                                  search->points->position[v->block * CT_SCREEN + lane], 0};
   if (search->task->index->scale[candidate.position] <= 0) return;
   if (candidate.low > 1 - 2e-15) candidate.low = 1 - 2e-15;
   if (candidate.high < ask->list.least) return;
