@@ -26,7 +26,8 @@ steps <- c(
        "growth-euclid" = c("growth.R", "euclid", rounds, scale),
        "growth-trees" = c("growth.R", "trees", 1, scale)),
   script_for("euclid.R", euclid, "euclid"),
-  list(vecchia = c("vecchia.R", rounds), order = c("order.R", rounds), gold = c("gold.R", rounds)))
+  list(vecchia = c("vecchia.R", rounds), likelihood = c("fit.R", rounds, scale),
+       order = c("order.R", rounds), gold = c("gold.R", rounds)))
 
 # Tables of a step replace the old ones only when it has ended well.
 run_step <- function(name) {

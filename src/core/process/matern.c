@@ -1,8 +1,8 @@
 /* Bessel functions are dear, so they are asked for few points: on quarters of each power of two,
- * exp(s) f(x), s = sqrt(x), is interpolated at 14 Chebyshev nodes. Its nearest singularity, at x = 0,
- * is nine half-widths away or more, which leaves 18^-14 of the function. From these curves come the
- * parts' own polynomials, on intervals eight times as short: there exp(-s) changes by no more than a
- * fourth either way up to s = 28, and eight nodes leave 1e-12 of it. */
+ * exp(s) f(x), s = sqrt(x), is interpolated at 14 Chebyshev nodes. Its nearest singularity, at
+ * x = 0, is nine half-widths away or more, which leaves 18^-14 of the function. From these curves
+ * come the parts' own polynomials, on intervals eight times as short: there exp(-s) changes by no
+ * more than a fourth either way up to s = 28, and eight nodes leave 1e-12 of it. */
 
 #include "process/matern.h"
 

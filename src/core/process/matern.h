@@ -5,8 +5,8 @@
 #include "run/run.h"
 
 /* Tables of the Matern correlation of one smoothness nu, for the lanes of a pass: functions of
- * x = 2 nu h^2 on [2^LOW, 2^HIGH), cut at each power of two and into 2^CUTS equal parts between, each
- * a polynomial of degree 7 in t, from -1 to 1 across its part, lowest power first.
+ * x = 2 nu h^2 on [2^LOW, 2^HIGH), cut at each power of two and into 2^CUTS equal parts between,
+ * each a polynomial of degree 7 in t, from -1 to 1 across its part, lowest power first.
  *
  *   value  c(h)          relative error at most 1e-12 where c > 1e-10, absolute 1e-22 below
  *   slope  -h c'(h)      likewise

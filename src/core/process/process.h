@@ -41,8 +41,8 @@ typedef struct {
 /* ---- directions, in which a covariance is differentiated ----
  *
  * One for each lengthscale (d / d log), one for the nugget (d / d nugget: the unit matrix), and
- * where there is noise one for it (the diagonal matrix of the noise), and for the general Matern one
- * for nu, but not with inducing points. The variance needs none: K d/dK is known. */
+ * where there is noise one for it (the diagonal matrix of the noise), and for the general Matern
+ * one for nu, but not with inducing points. The variance needs none: K d/dK is known. */
 
 int ct_process_directions(const ct_process *process);
 
