@@ -40,10 +40,12 @@ query_numbers <- function(x) {
   (attr(x, "rows") %||% seq_len(nrow(x$index))) + (attr(x, "first") %||% 1L) - 1L
 }
 
-#' @exportS3Method utils::head
+#' @importFrom utils head
+#' @export
 head.covertree_neighbors <- function(x, n = 6L, ...) x[utils::head(seq_len(nrow(x$index)), n)]
 
-#' @exportS3Method utils::tail
+#' @importFrom utils tail
+#' @export
 tail.covertree_neighbors <- function(x, n = 6L, ...) x[utils::tail(seq_len(nrow(x$index)), n)]
 
 #' @export
