@@ -1,7 +1,8 @@
 # Residual correlations beside the package's own scan of all pairs, in the same run, through R.
 # Rscript bench/residual.R [workload ...] [rounds] [scale: 1 = full size]      (from the package's root)
-# Workloads: gold, matern52, d2, d5 (every row a query), new, early-gold, early-matern52, early-d2,
-# early-d5 (earlier rows only), floor, memory, local-gold, local-matern52, local-d2, local-d5. None: all.
+# Workloads: gold, matern52, d2, d5, rough (every row a query), new, early-gold, early-matern52, early-d2,
+# early-d5, early-rough (earlier rows only), floor, memory, local-gold, local-matern52, local-d2, local-d5,
+# local-rough. None: all.
 # COVERTREE_THREADS (2) says how many threads.
 library(covertree)
 here <- if (file.exists("bench/common.R")) "bench" else "."
