@@ -150,7 +150,8 @@ low_rank_part <- function(factor, model, run) {
   V <- t(model$V[seq_len(model$rank), , drop = FALSE])
   Z <- weights_product(factor, "B", V, run) / sqrt(factor$variance)
   spectrum <- eigen(crossprod(Z), symmetric = TRUE)
-  list(V = V, Z = Z, values = pmax(spectrum$values, 0), vectors = spectrum$vectors)
+  list(V = V, Z = Z, values = pmax(spectrum$values, 0), vectors = spectrum$vectors,
+       inducing = model$metric$u)
 }
 
 # Expected values of the inducing part given observations in columns: P Z' D^-1/2 B columns.

@@ -28,8 +28,9 @@
 #'
 #' @return `vecchia_factor()` returns a list of class `vecchia_factor`: `index` (the sets),
 #'   `weights` (as the index lies, 0 where there is no neighbour), `variance` (conditional
-#'   variances), with inducing points `low_rank` (`V` and `Z`, and the eigenvalues and vectors of
-#'   `Z'Z`), and `dropped`, the number of neighbours left out as [vecchia_loglik()] says.
+#'   variances), `cov` and `noise`, with inducing points `low_rank` (`V` and `Z`, the eigenvalues and
+#'   vectors of `Z'Z`, and the points), and `dropped`, the number of neighbours left out as
+#'   [vecchia_loglik()] says.
 #'   `solve()`, `whiten()`, `colour()` return a vector or matrix as they were given; `simulate()` a
 #'   matrix with a column for each draw; `determinant()` what it returns for matrices.
 #' @seealso [as_Linv()] for GpGp's array, [as_sparse()] for a sparse matrix.
@@ -56,7 +57,8 @@ process_factor <- function(model, run) {
   if (!is.null(model$metric)) model <- add_low_rank(model, run)
   made <- factor_weights(model, run)
   factor <- structure(list(index = model$index, weights = made$weights, variance = made$variance,
-                           dropped = made$dropped, cov = model$cov, low_rank = NULL),
+                           dropped = made$dropped, cov = model$cov, noise = model$noise,
+                           low_rank = NULL),
                       class = "vecchia_factor")
   if (!is.null(model$metric)) factor$low_rank <- low_rank_part(factor, model, run)
   factor
