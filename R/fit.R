@@ -167,7 +167,10 @@ fit_order <- function(points, cov, settings, call = rlang::caller_env(3)) {
 
 fit_inducing <- function(points, cov, settings, call = rlang::caller_env(3)) {
   inducing <- settings$inducing
-  if (!is.numeric(inducing) || length(inducing) != 1 || !is.null(dim(inducing))) return(inducing)
+  if (!is.numeric(inducing) || length(inducing) != 1 || !is.null(dim(inducing))) {
+    given <- read_points(inducing, "inducing", call)
+    return(align_points(given, matrix_layout(points), list(cov = cov), "inducing", call)$x)
+  }
   check_count(inducing, min = 0, max = nrow(points), arg = "inducing", call = call,
               limit = paste("there are", nrow(points), "observations"))
   if (inducing == 0) return(NULL)
@@ -175,11 +178,20 @@ fit_inducing <- function(points, cov, settings, call = rlang::caller_env(3)) {
 }
 
 fit_sets <- function(points, cov, inducing, settings) {
-  metric <- if (is.null(inducing)) metric_correlation(cov) else metric_residual(cov, inducing)
-  vecchia_neighbors(points, m = min(settings$m, nrow(points) - 1), metric = metric,
-                    select = settings$select, candidates = settings$candidates,
-                    threads = settings$threads, progress = settings$progress)
+  search_sets(points, cov, inducing, replace(settings, "m", min(settings$m, nrow(points) - 1)))
 }
+
+# Conditioning sets of earlier rows, or of new places (locs_pred).
+search_sets <- function(points, cov, inducing, settings, ...) {
+  metric <- if (is.null(inducing)) metric_correlation(cov) else metric_residual(cov, inducing)
+  quietly(vecchia_neighbors(points, m = settings$m, metric = metric, ..., select = settings$select,
+                            candidates = settings$candidates, threads = settings$threads,
+                            progress = settings$progress))
+}
+
+# Without the warnings of single searches and factors: a fit says in its notes what was left out, and
+# that inducing points lie at observations is as it should be.
+quietly <- function(expression) suppressWarnings(expression, classes = "covertree_warning")
 
 # Seconds that an expression takes; what it assigns stays.
 seconds_of <- function(expression) {

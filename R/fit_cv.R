@@ -96,9 +96,9 @@ training_fit <- function(object, kept, threads) {
   if (length(object$beta)) {
     cov <- object$cov
     cov$nugget <- 0
-    loglik <- vecchia_loglik(plan$y, plan$sets, plan$points, cov, inducing = plan$inducing,
-                             X = plan$X, noise = error_variances(object), threads = threads,
-                             progress = FALSE)
+    loglik <- quietly(vecchia_loglik(plan$y, plan$sets, plan$points, cov, inducing = plan$inducing,
+                                     X = plan$X, noise = error_variances(object),
+                                     threads = threads, progress = FALSE))
     object$beta[] <- attr(loglik, "beta")
     object$beta_cov[] <- attr(loglik, "beta_cov")
   }

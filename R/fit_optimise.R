@@ -3,9 +3,11 @@
 # loglik of vecchia_loglik() at values of the parameters; the derivatives are by logarithms.
 plan_loglik <- function(parameters, plan, value, settings, gradient = FALSE, information = FALSE) {
   cov <- covariance_at(parameters, value)
-  vecchia_loglik(plan$y, plan$sets, plan$points, cov, inducing = plan$inducing, X = plan$X,
-                 gradient = gradient, information = information, method = settings$method,
-                 noise = plan$noise, weights = plan$weights, threads = settings$threads, progress = FALSE)
+  X <- if (ncol(plan$X)) plan$X
+  quietly(vecchia_loglik(plan$y, plan$sets, plan$points, cov, inducing = plan$inducing, X = X,
+                         gradient = gradient, information = information, method = settings$method,
+                         noise = plan$noise, weights = plan$weights, threads = settings$threads,
+                         progress = FALSE))
 }
 
 # Derivatives by logarithms of the free parameters.

@@ -124,7 +124,7 @@ predict_places <- function(fit, new, m, cond_on, wanted, threads, progress) {
 observed_model <- function(fit, run) {
   cov <- fit$cov
   cov$nugget <- 0
-  process_model(fit$plan$sets, fit$plan$points, cov, error_variances(fit), run)
+  process_model(fit$plan$sets, fit$plan$points, cov, error_variances(fit), run, fit$plan$inducing)
 }
 
 observed_fit <- function(fit) {
@@ -138,12 +138,15 @@ error_variances <- function(fit) {
   (plan$noise %||% 0) + fit$cov$nugget / (plan$weights %||% rep(1, length(plan$y)))
 }
 
+# What the observations say about new places, whose sets are chosen as the fit's were.
 new_factor <- function(fit, model, points, m, cond_on, run) {
   there <- nrow(fit$plan$points) + if (cond_on == "all") nrow(points) - 1L else 0L
-  sets <- vecchia_neighbors(fit$plan$points, min(m, there), metric_correlation(fit$cov),
-                            locs_pred = points, cond_on = cond_on,
-                            threads = run$threads, progress = run$progress)
-  prediction_factor(model, points, sets, run)
+  settings <- replace(fit$settings, c("m", "threads", "progress"),
+                      list(min(m, there), run$threads, run$progress))
+  sets <- search_sets(fit$plan$points, fit$cov, fit$plan$inducing, settings, locs_pred = points,
+                      cond_on = cond_on)
+  observed <- if (!is.null(fit$plan$inducing)) process_factor(model, run)
+  prediction_factor(model, points, sets, run, observed)
 }
 
 # The process at the observations' own places: y less what its noise is expected to be.
@@ -171,8 +174,9 @@ fit_factor <- function(fit) {
   cov <- fit$cov
   cov$nugget <- 0
   plan <- fit$plan
-  vecchia_factor(plan$sets, plan$points, cov, inducing = plan$inducing,
-                 noise = error_variances(fit), threads = fit$settings$threads, progress = FALSE)
+  quietly(vecchia_factor(plan$sets, plan$points, cov, inducing = plan$inducing,
+                         noise = error_variances(fit), threads = fit$settings$threads,
+                         progress = FALSE))
 }
 
 # ---- draws ----

@@ -1,10 +1,11 @@
 # Dense kriging with a profiled mean: mean and variance of the process, and joint covariance.
-dense_kriging <- function(fit, data, new, X, X_new) {
+dense_kriging <- function(fit, data, new, X, X_new,
+                          error = error_variances(fit)[order(fit$plan$order)]) {
   K <- function(a, b) .Call(C_ffi_covariance, fit_covariance(fit$cov, a, NULL), a, b)
   a <- unname(as.matrix(data[c("east", "north")]))
   b <- unname(as.matrix(new[c("east", "north")]))
   S <- K(a, a)
-  diag(S) <- fit$cov$variance + error_variances(fit)[order(fit$plan$order)]
+  diag(S) <- fit$cov$variance + error
   inverse <- solve(S)
   H <- solve(crossprod(X, inverse %*% X))
   beta <- H %*% crossprod(X, inverse %*% data$y)
@@ -185,4 +186,72 @@ test_that("broom's verbs answer", {
   expect_equal(table$estimate, unname(coef(fit)))
   expect_equal(broom::glance(fit)$AIC, AIC(fit))
   expect_equal(unname(sqrt(diag(vcov(fit)))), table$std.error)
+})
+
+# Mean and covariance at new places of the approximation that a fit with inducing points stands for,
+# the mean's coefficients profiled; sets: of the new places, the observations being in their order.
+approximate_kriging <- function(fit, new, X_new, sets) {
+  plan <- fit$plan
+  n <- length(plan$y)
+  locs <- rbind(unname(plan$points), unname(as.matrix(new[c("east", "north")])))
+  V <- oracle_low_rank(fit$cov, locs, plan$inducing)
+  K <- oracle_covariance(fit$cov, locs) + diag(c(error_variances(fit), numeric(nrow(new))))
+  S <- tcrossprod(V) + oracle_approximation(K - tcrossprod(V), rbind(plan$sets, sets))
+  old <- seq_len(n)
+  P <- solve(S[old, old])
+  H <- solve(t(plan$X) %*% P %*% plan$X)
+  beta <- H %*% t(plan$X) %*% P %*% plan$y
+  gain <- S[-old, old] %*% P
+  h <- X_new - gain %*% plan$X
+  list(mean = drop(X_new %*% beta + gain %*% (plan$y - plan$X %*% beta)),
+       cov = S[-old, -old] - gain %*% S[old, -old] + h %*% H %*% t(h))
+}
+
+test_that("with inducing points predictions and draws are those of the approximation", {
+  set.seed(530)
+  data <- fit_data(60)
+  new <- new_data(6)
+  fit <- vecchia_fit(y ~ slope, data, ~ east + north, m = 5, inducing = 8)
+  metric <- metric_residual(fit$cov, fit$plan$inducing)
+  there <- as.matrix(new[c("east", "north")])
+  expect_identical(nrow(fit$plan$inducing), 8L)
+  for (cond_on in c("obs", "all")) {
+    order <- if (cond_on == "all") vecchia_order(there, metric = metric_correlation(fit$cov)) else 1:6
+    sets <- suppressWarnings(vecchia_neighbors(fit$plan$points, 5, metric, cond_on = cond_on,
+                                               locs_pred = there[order, ])) # some are explained
+    truth <- approximate_kriging(fit, new[order, ], cbind(1, new$slope)[order, ], sets$index)
+    expect_no_warning(found <- predict(fit, new, se.fit = TRUE, cond_on = cond_on))
+    expect_equal(unname(found$fit)[order], truth$mean, tolerance = 1e-8)
+    expect_equal(unname(found$se.fit)[order], sqrt(diag(truth$cov)), tolerance = 1e-8)
+  }
+  draws <- simulate(fit, 4000, seed = 1, newdata = new)[order, ]
+  scale <- sqrt(outer(diag(truth$cov), diag(truth$cov)))
+  expect_lt(max(abs(rowMeans(draws) - truth$mean) / sqrt(diag(truth$cov) / 4000)), 4)
+  expect_lt(max(abs(cov(t(draws)) - truth$cov) / scale), 5 * sqrt(2 / 4000))
+})
+
+test_that("with inducing points fitted values and folds are those of dense algebra", {
+  set.seed(531)
+  data <- fit_data(50)
+  fit <- full_fit(data, inducing = 7)
+  X <- cbind(1, data$slope)
+  dense <- dense_kriging(fit, data, data, X, X)
+  expect_equal(unname(fitted(fit)), dense$mean, tolerance = 1e-7)
+  expect_equal(unname(predict(fit, se.fit = TRUE)$se.fit), sqrt(diag(dense$cov)), tolerance = 1e-6)
+  found <- cv(fit, 3, by = "blocks")
+  out <- which(found$fold == 2)
+  part <- dense_kriging(fit, data[-out, ], data[out, ], X[-out, ], X[out, ],
+                        error = fit$cov$nugget)
+  expect_equal(found$mean[out], part$mean, tolerance = 1e-7)
+  expect_equal(found$sd[out], sqrt(diag(part$cov) + fit$cov$nugget), tolerance = 1e-7)
+})
+
+test_that("inducing points go by the names of their columns", {
+  set.seed(532)
+  data <- fit_data(60)
+  points <- data[1:9, c("north", "east")]
+  fit <- vecchia_fit(y ~ 1, data, ~ east + north, m = 5, inducing = points)
+  expect_equal(unname(fit$plan$inducing), unname(as.matrix(points[c("east", "north")])))
+  expect_identical(logLik(fit), logLik(update(fit, inducing = as.matrix(points[2:1]))))
+  expect_error(update(fit, inducing = data[1:9, "east", drop = FALSE]), class = "covertree_error")
 })
