@@ -33,5 +33,6 @@
 #'
 #' @keywords internal
 #' @importFrom cli cli_abort
+#' @importFrom stats coef confint fitted formula logLik nobs predict residuals simulate update vcov
 #' @useDynLib covertree, .registration = TRUE, .fixes = "C_"
 "_PACKAGE"

@@ -175,7 +175,6 @@ check_small <- function(x, call = rlang::caller_env()) {
 }
 
 #' @rdname vecchia_factor
-#' @importFrom stats simulate
 #' @export
 simulate.vecchia_factor <- function(object, nsim = 1, seed = NULL, ...) {
   check_count(nsim)
