@@ -37,6 +37,7 @@ cv.vecchia_fit <- function(object, folds = 10, by = c("rows", "blocks"), m = obj
                            threads = NULL, progress = NULL, ...) {
   rlang::check_dots_empty()
   by <- match_choice(by)
+  check_fit(object)
   n <- nobs.vecchia_fit(object)
   if (identical(folds, "loo")) return(new_cv(object, leave_one_out(object), seq_len(n)))
   fold <- fold_of(object, folds, by)

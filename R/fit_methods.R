@@ -41,6 +41,9 @@ fit_notes <- function(found, model) {
   c(vapply(stuck, function(name) paste0(
       "`", name, "` is at its ", status[[name]], ": the data do not tell it, and it has no error."),
       ""),
+    if (length(found$parameters$constant)) {
+      paste0("`", found$parameters$constant, "` is not estimated: its coordinates are all the same.")
+    },
     if (!is.null(model$dropped)) {
       paste(count(length(model$dropped), "row"), "with missing values not used.")
     },
@@ -85,7 +88,13 @@ confint.vecchia_fit <- function(object, parm = NULL, level = 0.95, ...) {
                   cbind(values * exp(-z * errors), values * exp(z * errors)))
   colnames(limits) <- paste(format(100 * (1 + c(-level, level)) / 2, trim = TRUE), "%")
   rownames(limits) <- c(names(object$beta), names(values))
-  if (is.null(parm)) limits else limits[parm, , drop = FALSE]
+  if (is.null(parm)) return(limits)
+  known <- if (is.character(parm)) parm %in% rownames(limits) else parm %in% seq_len(nrow(limits))
+  if (!all(known)) {
+    stop_input(c("{.arg parm} must name parameters, which are {.val {rownames(limits)}}.",
+                 x = "{.val {parm[!known]}} {?is/are} not."))
+  }
+  limits[parm, , drop = FALSE]
 }
 
 #' @export

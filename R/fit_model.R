@@ -104,6 +104,11 @@ check_model <- function(model, cov, call) {
     stop_input(c("The columns of the mean must not be collinear.",
                  x = "{.val {extra}} {?is a sum/are sums} of others."), call = call)
   }
+  size <- max(abs(model$y))
+  if (size > 1e60 || (size > 0 && size < 1e-60)) {
+    stop_input(c("The response must be of a size whose square can be computed with, 1e-60 to 1e60.",
+                 x = "Its largest value is {signif(size, 3)}.", i = "Change its unit."), call = call)
+  }
   rest <- qr.resid(decomposed, model$y - model$offset %||% 0)
   if (max(abs(rest)) <= 1e-12 * max(abs(model$y), 1e-300)) {
     stop_input("The response has no variation about the mean: there is nothing to fit.", call = call)

@@ -91,7 +91,10 @@ bound_parameters <- function(parameters, model) {
     low["nu"] <- 0.05
     high["nu"] <- 20
   }
-  c(parameters, list(lower = low, upper = high, spread = variance, extent = extent))
+  # a lengthscale of coordinates that do not vary is in no covariance
+  idle <- names(extent)[attr(extent, "constant") & parameters$free[names(extent)]]
+  parameters$free[idle] <- FALSE
+  c(parameters, list(lower = low, upper = high, spread = variance, extent = extent, constant = idle))
 }
 
 # The widest side of the places in the columns of each lengthscale parameter.
@@ -101,7 +104,7 @@ scale_extents <- function(parameters, points) {
   group <- if (cov$lonlat) parameters$group[c(1, 1, seq_along(parameters$group))] else parameters$group
   widest <- tapply(sides, group, max)
   extent <- widest[names(parameters$value)[parameters$is_scale]]
-  ifelse(extent > 0, extent, 1)
+  structure(ifelse(extent > 0, extent, 1), constant = extent == 0)
 }
 
 # Starting values: the user's; the others are set by fit_start().

@@ -14,7 +14,7 @@
 #' @param m Size of the conditioning sets, by default the fit's.
 #' @param cond_on What a new place conditions on, see [vecchia_neighbors()].
 #' @param nsim Number of draws.
-#' @param seed `NULL`, or a seed for [set.seed()].
+#' @param seed `NULL`, or a seed for [set.seed()]; the state of R's random numbers is then put back.
 #' @param noise `TRUE`: draws of observations, with noise of variance nugget; `FALSE`: of the process.
 #' @param ... Not used.
 #' @inheritParams cover_tree
@@ -28,9 +28,14 @@
 #' as draws always do. That helps where new places are denser than observations; standard errors
 #' then take time of the order of the square of the number of places.
 #'
+#' Draws at new places are given the data. Without `newdata`, `simulate()` draws new responses at the
+#' observations' places from the fitted model, noise included, not given the data, as it does for
+#' [lm()]: what a parametric bootstrap fits again.
+#'
 #' @return `predict()`: a vector, or with `interval` a matrix with columns `fit`, `lwr`, `upr`; with
 #'   `se.fit = TRUE` a list of that (`fit`) and the standard errors of the process (`se.fit`). `NA`
-#'   where `newdata` has missing values. `simulate()`: a matrix with a column for each draw.
+#'   where `newdata` has missing values. `simulate()`: a matrix with a column for each draw, or
+#'   without `newdata` such a data frame.
 #' @seealso [cv()] for predictions of held-out observations.
 #' @examples
 #' fit <- vecchia_fit(log(mag) ~ depth, quakes, ~ long + lat, cov_exponential(lonlat = TRUE), m = 10)
@@ -48,6 +53,7 @@ predict.vecchia_fit <- function(object, newdata, coords = NULL, se.fit = FALSE,
   check_flag(se.fit)
   check_number(level, min = 0, max = 1)
   check_count(m)
+  check_fit(object)
   new <- if (missing(newdata)) NULL else new_places(object, newdata, coords)
   wanted <- se.fit || interval != "none"
   found <- if (is.null(new)) predict_observed(object, wanted)
@@ -87,13 +93,44 @@ new_places <- function(fit, newdata, coords, call = rlang::caller_env()) {
     })
   n <- nrow(newdata)
   X <- stats::model.matrix(terms, frame, contrasts.arg = model$contrasts)
-  offset <- stats::model.offset(frame) %||% rep(0, n)
+  offset <- (stats::model.offset(frame) %||% rep(0, n)) + own_offset(fit, newdata, call)
   if (nrow(X) != n) X <- matrix(1, n, 1)[, rep(1, ncol(X)), drop = FALSE] # an intercept alone
   kept <- which(is_complete(places) & stats::complete.cases(X) & !is.na(offset))
-  points <- read_points(take_rows(places, kept), "coords", call)
-  points <- align_points(points, matrix_layout(model$points), list(cov = fit$cov), "coords", call)$x
+  bad <- kept[!is.finite(rowSums(X[kept, , drop = FALSE]) + offset[kept])]
+  if (length(bad)) {
+    stop_input("The mean must be finite at {.arg newdata}: in row {bad[1]} it is not.", call = call)
+  }
+  points <- fit$model$points[0, , drop = FALSE]
+  if (length(kept)) {
+    points <- read_points(take_rows(places, kept), "coords", call)
+    points <- align_points(points, matrix_layout(model$points), list(cov = fit$cov), "coords", call)$x
+  }
   list(points = points, X = unname(X[kept, , drop = FALSE]), offset = offset[kept], kept = kept,
        names = rownames(newdata))
+}
+
+# The offset that was an argument and not a term, as predict.lm() has it: the call's, in the new data.
+own_offset <- function(fit, newdata, call) {
+  if (is.null(fit$call$offset)) return(0)
+  offset <- tryCatch(eval(fit$call$offset, newdata, environment(fit$model$terms)), error = identity)
+  if (!is.numeric(offset) || !length(offset) %in% c(1L, nrow(newdata))) {
+    stop_input(c("{.arg newdata} must have what the fit's {.arg offset} was made of.",
+                 i = "Or make it a term of the formula, {.code offset()}."), call = call)
+  }
+  offset
+}
+
+# What a fit holds must belong together still.
+check_fit <- function(fit, call = rlang::caller_env()) {
+  n <- length(fit$plan$y)
+  fine <- n > 1 && is.list(fit$model) && NROW(fit$plan$points) == n && NROW(fit$plan$X) == n &&
+    NROW(fit$plan$sets) == n && length(fit$plan$order) == n && length(fit$model$y) == n &&
+    NCOL(fit$plan$X) == length(fit$beta) && all(dim(fit$beta_cov) == length(fit$beta)) &&
+    is.data.frame(fit$parameters)
+  if (!fine) {
+    stop_input(c("The fit has been changed: its parts no longer belong together.",
+                 i = "{.fn update} makes one anew."), call = call)
+  }
 }
 
 # Values at the complete places among all rows of newdata.
@@ -108,6 +145,9 @@ spread_rows <- function(x, new) {
 # ---- predictions ----
 
 predict_places <- function(fit, new, m, cond_on, wanted, threads, progress) {
+  if (!length(new$kept)) {
+    return(list(mean = spread_rows(numeric(), new), variance = spread_rows(numeric(), new)))
+  }
   run <- run_settings(threads, progress)
   model <- observed_model(fit, run)
   order <- if (cond_on == "all") vecchia_order(new$points, metric = metric_correlation(fit$cov))
@@ -189,16 +229,42 @@ simulate.vecchia_fit <- function(object, nsim = 1, seed = NULL, newdata, coords 
   rlang::check_dots_empty()
   check_count(nsim)
   check_flag(noise)
-  if (!is.null(seed)) set.seed(seed)
-  run <- run_settings(threads, progress)
+  check_fit(object)
+  if (!is.null(seed)) {
+    old <- get0(".Random.seed", globalenv(), inherits = FALSE)
+    on.exit(put_seed_back(old))
+    set.seed(seed)
+  }
+  labels <- paste0("sim_", seq_len(nsim))
+  if (missing(newdata)) return(draw_responses(object, labels))
   new <- new_places(object, newdata, coords)
+  draws <- matrix(0, length(new$kept), nsim)
+  if (nrow(draws)) draws <- draw_places(object, new, nsim, m, run_settings(threads, progress))
+  if (noise) draws <- draws + sqrt(object$cov$nugget) * stats::rnorm(length(draws))
+  colnames(draws) <- labels
+  spread_rows(draws, new)
+}
+
+# Draws of the process at new places, given the observations.
+draw_places <- function(object, new, nsim, m, run) {
   order <- vecchia_order(new$points, metric = metric_correlation(object$cov))
   model <- observed_model(object, run)
   factor <- new_factor(object, model, new$points[order, , drop = FALSE], m, "all", run)
   X <- if (length(object$beta)) new$X[order, , drop = FALSE]
   draws <- process_draw(model, factor, observed_fit(object), nsim, X, run)
-  draws <- draws[order(order), , drop = FALSE] + new$offset
-  if (noise) draws <- draws + sqrt(object$cov$nugget) * stats::rnorm(length(draws))
-  colnames(draws) <- paste0("sim_", seq_len(nsim))
-  spread_rows(draws, new)
+  draws[order(order), , drop = FALSE] + new$offset
+}
+
+# Draws of responses at the observations' places, as a data frame, which simulate() returns of lm().
+draw_responses <- function(object, labels) {
+  trend <- object$model$y - trend_residual(object) + (object$model$offset %||% 0)
+  draws <- as.matrix(stats::simulate(fit_factor(object), length(labels)))
+  draws <- trend + draws[order(object$plan$order), , drop = FALSE]
+  dimnames(draws) <- list(object$model$names, labels)
+  as.data.frame(stats::naresid(object$model$dropped, draws))
+}
+
+put_seed_back <- function(seed) {
+  if (is.null(seed)) rm(".Random.seed", envir = globalenv())
+  else assign(".Random.seed", seed, envir = globalenv())
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs covertree from this checkout, with what it needs, and shows it at work on R's quakes:
-# prints conditioning sets and draws one into conditioning-set.png, in the working directory.
+# fits a Gaussian process to their depths, prints the fit and draws its map into quakes.png, in the working directory.
 # usage: bash inst/scripts/quakes.sh
 set -euo pipefail
 here=$PWD

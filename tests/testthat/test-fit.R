@@ -195,3 +195,22 @@ test_that("true parameters lie within two errors as often as they should", {
   }, logical(3))
   expect_true(all(rowMeans(inside) >= 0.8))
 })
+
+test_that("coordinates that do not vary have no lengthscale, and the others their errors", {
+  set.seed(516)
+  data <- fit_data(100)
+  data$height <- 2
+  fit <- vecchia_fit(y ~ slope, data, ~ east + north + height, scales = "each", m = 10)
+  flat <- vecchia_fit(y ~ slope, data, ~ east + north, scales = "each", m = 10)
+  expect_equal(logLik(fit), logLik(flat))
+  expect_equal(confint(fit), confint(flat))
+  expect_match(fit$notes, "lengthscale.height", all = FALSE)
+})
+
+test_that("a response too large or too small to square is refused by its size", {
+  set.seed(517)
+  data <- fit_data(30)
+  for (unit in c(1e150, 1e-150)) {
+    expect_error(vecchia_fit(y * unit ~ 1, data, ~ east + north), "unit", class = "covertree_error")
+  }
+})

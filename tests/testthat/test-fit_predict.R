@@ -255,3 +255,63 @@ test_that("inducing points go by the names of their columns", {
   expect_identical(logLik(fit), logLik(update(fit, inducing = as.matrix(points[2:1]))))
   expect_error(update(fit, inducing = data[1:9, "east", drop = FALSE]), class = "covertree_error")
 })
+
+test_that("no new place, or none that is complete, gives no prediction or NA", {
+  set.seed(533)
+  fit <- full_fit(fit_data(30))
+  new <- new_data(2)
+  for (cond_on in c("obs", "all")) {
+    expect_length(predict(fit, new[0, ], cond_on = cond_on), 0)
+    lost <- predict(fit, transform(new, slope = NA_real_), se.fit = TRUE, interval = "prediction",
+                    cond_on = cond_on)
+    expect_identical(dim(lost$fit), 2:3)
+    expect_true(all(is.na(lost$fit)) && all(is.na(lost$se.fit)))
+  }
+  expect_identical(dim(simulate(fit, 3, newdata = new[0, ])), c(0L, 3L))
+  expect_error(predict(fit, transform(new, slope = Inf)), "row 1", class = "covertree_error")
+})
+
+test_that("an offset counts in predictions, as an argument or a term", {
+  set.seed(534)
+  data <- fit_data(40)
+  new <- new_data(3)
+  term <- vecchia_fit(y ~ slope + offset(3 * slope), data, ~ east + north, m = 5)
+  argument <- vecchia_fit(y ~ slope, data, ~ east + north, m = 5, offset = 3 * slope)
+  expect_equal(predict(argument, new), predict(term, new))
+  expect_equal(simulate(argument, 2, seed = 1, newdata = new), simulate(term, 2, seed = 1, newdata = new))
+  data$shift <- 1
+  fit <- vecchia_fit(y ~ slope, data, ~ east + north, m = 5, offset = shift)
+  expect_error(predict(fit, new), "offset", class = "covertree_error")
+})
+
+test_that("without new data draws are responses of the fitted model", {
+  set.seed(535)
+  data <- fit_data(40)
+  data$y[3] <- NA
+  fit <- vecchia_fit(y ~ slope, data, ~ east + north, m = 39, na.action = na.exclude)
+  before <- .Random.seed
+  draws <- simulate(fit, 3000, seed = 2)
+  expect_identical(.Random.seed, before)
+  expect_identical(dim(draws), c(40L, 3000L))
+  expect_true(all(is.na(draws[3, ])))
+  draws <- as.matrix(draws[-3, ])
+  sd <- sqrt(fit$cov$variance + fit$cov$nugget)
+  trend <- drop(cbind(1, data$slope[-3]) %*% fit$beta)
+  expect_lt(max(abs(rowMeans(draws) - trend)), 4 * sd / sqrt(3000))
+  K <- oracle_covariance(fit$cov, as.matrix(data[-3, 1:2])) + diag(fit$cov$nugget, 39)
+  expect_lt(max(abs(cov(t(draws)) - K)), 5 * sd^2 * sqrt(2 / 3000))
+})
+
+test_that("a fit whose parts were changed is refused", {
+  set.seed(536)
+  fit <- full_fit(fit_data(30))
+  new <- new_data(2)
+  changed <- list(replace(fit, "beta", list(fit$beta[1])), replace(fit, "model", list(NULL)),
+                  replace(fit, "plan", list(NULL)))
+  for (one in changed) {
+    expect_error(predict(one, new), class = "covertree_error")
+    expect_error(simulate(one, newdata = new), class = "covertree_error")
+    expect_error(cv(one, 3), class = "covertree_error")
+  }
+  expect_error(confint(fit, "range"), "range", class = "covertree_error")
+})
