@@ -27,7 +27,9 @@ steps <- c(
        "growth-trees" = c("growth.R", "trees", 1, scale)),
   script_for("euclid.R", euclid, "euclid"),
   list(vecchia = c("vecchia.R", rounds), likelihood = c("fit.R", rounds, scale),
-       order = c("order.R", rounds), gold = c("gold.R", rounds)))
+       order = c("order.R", rounds)),
+  script_for("whole_fit.R", c("whole", "million", "peers", "argo", "coverage"), "fit"),
+  list(gold = c("gold.R", rounds)))
 
 # Tables of a step replace the old ones only when it has ended well.
 run_step <- function(name) {
