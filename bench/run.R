@@ -29,7 +29,8 @@ steps <- c(
   list(vecchia = c("vecchia.R", rounds), likelihood = c("fit.R", rounds, scale),
        order = c("order.R", rounds)),
   script_for("whole_fit.R", c("whole", "million", "peers", "argo", "coverage"), "fit"),
-  list(gold = c("gold.R", rounds)))
+  list(gold = c("gold.R", rounds)),
+  script_for("sets.R", c("quality", "worth", "cost"), "sets"))
 
 # Tables of a step replace the old ones only when it has ended well.
 run_step <- function(name) {

@@ -23,7 +23,7 @@ markdown <- function(table) {
 in_order <- function(names) {
   groups <- c("kernels", "residual-(gold|new|matern52|d2|d5)$", "residual-early", "residual-floor",
               "residual-memory", "residual-local", "growth", "euclid", "vecchia", "likelihood", "fit", "order",
-              "gold")
+              "gold", "sets")
   group_of <- function(name) which(vapply(paste0("^", groups), grepl, NA, x = name))[1]
   names[order(vapply(names, group_of, 1L))]
 }

@@ -136,3 +136,31 @@ recall_plot <- function(tables) {
                    pch = c(14 + seq_along(tables), 8), lwd = 2, lty = c(rep(1, length(tables)), NA),
                    bty = "n")
 }
+
+# ---- divergence of sets ----
+
+set_looks <- data.frame(
+  search = c("nearest", "conditional", "residual, VIF", "conditional, VIF"), pch = c(1, 16, 2, 17),
+  col = colour("black", "blue", "orange", "green"))
+
+# Two panels for a problem of sets-worth: divergence against m, and against microseconds a row of sets
+# and one likelihood.
+worth_panels <- function(t) {
+  t$time <- t[["us a row, sets"]] + t[["us a row, likelihood"]]
+  t$divergence <- pmax(t$divergence, 1e-3)
+  worth_panel(t, t$m, "m", t$problem[1])
+  worth_panel(t, t$time, "microseconds a row", "")
+}
+
+worth_panel <- function(t, at, xlab, main) {
+  graphics::plot(at, t$divergence, type = "n", log = "xy", xlab = xlab, axes = FALSE,
+                 ylab = "divergence")
+  graphics::axis(1)
+  log_axis(2)
+  for (i in seq_len(nrow(set_looks))) {
+    own <- t$set == set_looks$search[i]
+    graphics::lines(at[own], t$divergence[own], type = "b", pch = set_looks$pch[i],
+                    col = set_looks$col[i])
+  }
+  graphics::title(main, adj = 0)
+}
