@@ -142,7 +142,7 @@ fit_plan <- function(model, parameters, value, settings) {
   ordering <- seconds_of(order <- fit_order(model$points, cov, settings))
   points <- model$points[order, , drop = FALSE]
   searching <- seconds_of({
-    inducing <- fit_inducing(points, cov, settings)
+    inducing <- fit_inducing(points, model$layout, cov, settings)
     sets <- fit_sets(points, cov, inducing, settings)$index # distances are as large again
   })
   list(order = order, points = points, inducing = inducing, sets = sets, value = value,
@@ -165,11 +165,11 @@ fit_order <- function(points, cov, settings, call = rlang::caller_env(3)) {
   as.integer(order)
 }
 
-fit_inducing <- function(points, cov, settings, call = rlang::caller_env(3)) {
+fit_inducing <- function(points, layout, cov, settings, call = rlang::caller_env(3)) {
   inducing <- settings$inducing
   if (!is.numeric(inducing) || length(inducing) != 1 || !is.null(dim(inducing))) {
     given <- read_points(inducing, "inducing", call)
-    return(align_points(given, matrix_layout(points), list(cov = cov), "inducing", call)$x)
+    return(align_points(given, layout, list(cov = cov), "inducing", call)$x)
   }
   check_count(inducing, min = 0, max = nrow(points), arg = "inducing", call = call,
               limit = paste("there are", nrow(points), "observations"))

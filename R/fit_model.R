@@ -22,7 +22,10 @@ fit_model <- function(matched, envir, cov, call = rlang::caller_env()) {
                 names = rownames(frame), terms = terms, xlevels = stats::.getXlevels(terms, frame),
                 contrasts = attr(stats::model.matrix(terms, frame), "contrasts"), coords = coords,
                 dropped = attr(frame, "na.action"))
-  model$points <- as_points(model$points, list(cov = cov), arg = "coords", call = call)
+  placed <- place_points(read_points(model$points, "coords", call), list(cov = cov), "coords", call)
+  model$points <- placed$x
+  # what new places must agree with
+  model$layout <- c(matrix_layout(placed$x), placed$layout[c("unit", "crs")])
   check_model(model, cov, call)
   if (!is.null(model$offset)) model$y <- model$y - model$offset
   rownames(model$X) <- NULL

@@ -57,8 +57,11 @@ plot_fit_map <- function(x, newdata, grid, columns, ...) {
   points <- x$model$points[, columns, drop = FALSE]
   own <- is.null(newdata)
   newdata <- newdata %||% map_places(x, points, grid)
-  found <- predict.vecchia_fit(x, newdata)
-  at <- as_points(fit_places(x$model$coords, newdata, NULL, NULL), list(cov = x$cov))[, columns]
+  coords <- if (own && !is_named_coords(x$model$coords)) as.matrix(newdata)
+  found <- predict.vecchia_fit(x, newdata, coords)
+  at <- new_places(x, newdata, coords)
+  found <- found[at$kept]
+  at <- at$points[, columns, drop = FALSE]
   colours <- grDevices::hcl.colors(64, "viridis")
   steps <- seq(min(found), max(found), length.out = 65)
   labels <- colnames(points) %||% paste("column", columns)
@@ -80,9 +83,9 @@ plot_fit_map <- function(x, newdata, grid, columns, ...) {
 
 map_places <- function(x, points, grid) {
   own <- attr(stats::delete.response(x$model$terms), "term.labels")
-  names <- colnames(points)
+  names <- colnames(points) %||% c("x", "y")
   needed <- all.vars(stats::delete.response(x$model$terms))
-  if (is.null(names) || ncol(x$model$points) != 2 || length(setdiff(needed, names))) {
+  if (ncol(x$model$points) != 2 || length(setdiff(needed, names))) {
     stop_input(c("{.arg newdata} must be given: the fit needs more than two coordinates.",
                  x = if (length(own)) "The mean has terms {.val {own}}."))
   }

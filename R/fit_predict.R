@@ -83,7 +83,7 @@ new_places <- function(fit, newdata, coords, call = rlang::caller_env()) {
   if (!is.data.frame(newdata)) {
     stop_input(c("{.arg newdata} must be a data frame.", x = "It is {describe(newdata)}."), call = call)
   }
-  own <- if (is.character(model$coords) || rlang::is_formula(model$coords)) model$coords
+  own <- if (is_named_coords(model$coords)) model$coords
   places <- fit_places(coords %||% own, newdata, environment(model$terms), call)
   terms <- stats::delete.response(model$terms)
   frame <- tryCatch(
@@ -103,11 +103,14 @@ new_places <- function(fit, newdata, coords, call = rlang::caller_env()) {
   points <- fit$model$points[0, , drop = FALSE]
   if (length(kept)) {
     points <- read_points(take_rows(places, kept), "coords", call)
-    points <- align_points(points, matrix_layout(model$points), list(cov = fit$cov), "coords", call)$x
+    points <- align_points(points, model$layout, list(cov = fit$cov), "coords", call)$x
   }
   list(points = points, X = unname(X[kept, , drop = FALSE]), offset = offset[kept], kept = kept,
        names = rownames(newdata))
 }
+
+# Whether coordinates are columns of the data, so that new data have them too.
+is_named_coords <- function(coords) is.character(coords) || rlang::is_formula(coords)
 
 # The offset that was an argument and not a term, as predict.lm() has it: the call's, in the new data.
 own_offset <- function(fit, newdata, call) {

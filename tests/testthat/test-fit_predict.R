@@ -315,3 +315,41 @@ test_that("a fit whose parts were changed is refused", {
   }
   expect_error(confint(fit, "range"), "range", class = "covertree_error")
 })
+
+test_that("new places and inducing points are in the system and units of the fit's", {
+  skip_if_not_installed("sf")
+  set.seed(537)
+  data <- fit_data(60)
+  points <- sf::st_as_sf(data, coords = c("east", "north"), crs = 3857)
+  other <- sf::st_transform(points, 4326)
+  fit <- vecchia_fit(y ~ slope, points, m = 5)
+  expect_equal(predict(fit, points[1:3, ]), predict(fit, points)[1:3])
+  expect_error(predict(fit, other[1:3, ]), "reference system", class = "covertree_error")
+  expect_error(simulate(fit, newdata = other[1:3, ]), "reference system", class = "covertree_error")
+  expect_error(update(fit, inducing = sf::st_geometry(other)[1:5]), class = "covertree_error")
+  skip_if_not_installed("units")
+  data$east <- units::set_units(data$east, "km")
+  data$north <- units::set_units(data$north, "km")
+  fit <- vecchia_fit(y ~ slope, data, ~ east + north, m = 5)
+  metres <- data[1:3, ]
+  metres$east <- units::set_units(metres$east, "m")
+  expect_equal(predict(fit, metres), predict(fit, data[1:3, ]))
+})
+
+test_that("maps are drawn whatever the coordinates were given as", {
+  skip_if_not_installed("sf")
+  set.seed(538)
+  data <- fit_data(40)
+  grDevices::pdf(NULL)
+  on.exit(grDevices::dev.off())
+  points <- sf::st_as_sf(data, coords = c("east", "north"))
+  fits <- list(vecchia_fit(y ~ 1, points, m = 5),
+               vecchia_fit(y ~ 1, data, unname(as.matrix(data[1:2])), m = 5),
+               vecchia_fit(y ~ 1, data, c("east", "north"), m = 5))
+  for (fit in fits) expect_identical(plot(fit, "map", grid = 10), fit)
+  fit <- vecchia_fit(y ~ slope, data, ~ east + north, m = 5)
+  expect_error(plot(fit, "map"), "newdata", class = "covertree_error")
+  new <- new_data(5)
+  new$slope[2] <- NA
+  expect_identical(plot(fit, "map", newdata = new), fit)
+})
