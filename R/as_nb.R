@@ -1,17 +1,21 @@
 #' Neighbours and weights for spdep
 #'
-#' `as_nb()` turns the neighbours of all indexed points into a neighbour list of package spdep, `as_listw()` into spatial weights.
+#' `as_nb()` turns the neighbours of all indexed points into a neighbour list of package spdep,
+#' `as_listw()` into spatial weights.
 #'
-#' @param x A result of [find_knn()] or [find_within()] over all indexed points, without `query` and `rows`.
-#' @param weights `NULL`: every neighbour weighs the same; or a function of a vector of distances, such as `function(d) 1 / d`.
+#' @param x A result of [find_knn()] or [find_within()] over all indexed points, without `query` and
+#'   `rows`.
+#' @param weights `NULL`: every neighbour weighs the same; or a function of a vector of distances,
+#'   such as `function(d) 1 / d`.
 #' @param style How weights are normalised, see `spdep::nb2listw()`: `"W"` to sum to 1 in every row.
 #'
 #' @details
-#' Neighbours stand by increasing row number, as in all of spdep; a point is not its own neighbour; and a point
-#' without neighbours has the entry `0`. `as_listw()` lets such points be (`zero.policy = TRUE`).
+#' Neighbours stand by increasing row number, as in all of spdep; a point is not its own neighbour;
+#' and a point without neighbours has the entry `0`. `as_listw()` lets such points be
+#' (`zero.policy = TRUE`).
 #'
-#' @return `as_nb()` gives a list of class `nb`, with distances in the same places in attribute `distance`; `as_listw()` gives a
-#'   list of class `listw`.
+#' @return `as_nb()` gives a list of class `nb`, with distances in the same places in attribute
+#'   `distance`; `as_listw()` gives a list of class `listw`.
 #' @seealso `spdep::knn2nb()`, `spdep::nb2listw()`, `spdep::moran.test()`.
 #' @family results in other shapes
 #' @examplesIf requireNamespace("spdep", quietly = TRUE)
@@ -25,8 +29,10 @@ as_nb <- function(x) {
   query <- factor(edges$from, levels = seq_len(query_count(x)))
   id <- unname(split(edges$to, query))
   id[lengths(id) == 0] <- list(0L)
-  structure(id, class = "nb", region.id = attr(x, "labels") %||% as.character(seq_along(id)), call = match.call(),
-            type = if (inherits(x, "covertree_within")) "distance" else "knn", sym = is_mutual(edges),
+  structure(id, class = "nb", region.id = attr(x, "labels") %||% as.character(seq_along(id)),
+            call = match.call(),
+            type = if (inherits(x, "covertree_within")) "distance"
+                   else "knn", sym = is_mutual(edges),
             distance = unname(split(edges$distance, query)))
 }
 
@@ -44,7 +50,8 @@ as_listw <- function(x, weights = NULL, style = c("W", "B", "C", "U", "minmax", 
 check_weights <- function(weights, call = rlang::caller_env()) {
   bad <- which(!vapply(weights, function(w) all(is.finite(w)), NA))
   if (length(bad)) {
-    stop_input(c("{.arg weights} must return finite numbers.", x = "Those of row {bad[1]} are not: are there duplicates?"), call = call)
+    stop_input(c("{.arg weights} must return finite numbers.",
+                 x = "Those of row {bad[1]} are not: are there duplicates?"), call = call)
   }
 }
 

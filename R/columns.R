@@ -1,12 +1,13 @@
-# What the columns of points mean, and how they are matched by name: of queries and inducing points with those of an index,
-# of scales and lengthscales with those of the points.
+# What the columns of points mean, and how they are matched by name: of queries and inducing points
+# with those of an index, of scales and lengthscales with those of the points.
 #
 # A *layout* is what an index remembers of its points' columns: a list of
 #   names   column names as they were given, or NULL
-#   order   the given column that each column of the index's `x` is: metrics on longitude and latitude take those first
-#   unit    the unit of each column of `x`, or NULL
+#   order   the given column that each column of the index's `x` is: metrics on longitude and
+#   latitude take those first unit    the unit of each column of `x`, or NULL
 #   crs     the coordinate reference system, or NULL
-# Whatever comes later is matched by name where both have names, and by position *as given* where one has none.
+# Whatever comes later is matched by name where both have names, and by position *as given* where
+# one has none.
 
 # Points as a metric takes them: list(x, layout).
 place_points <- function(points, metric, arg, call) {
@@ -15,7 +16,8 @@ place_points <- function(points, metric, arg, call) {
     order <- lonlat_order(points$x, metric, arg, call)
     points <- in_degrees(points, order[1:2], arg, call)
   }
-  layout <- list(names = colnames(points$x), order = order, unit = points$unit[order], crs = points$crs)
+  layout <- list(names = colnames(points$x), order = order, unit = points$unit[order],
+                 crs = points$crs)
   x <- if (is.unsorted(order)) points$x[, order, drop = FALSE] else points$x
   list(x = if (is_lonlat(metric)) snap_degrees(x) else x, layout = layout)
 }
@@ -40,11 +42,14 @@ column_order <- function(x, layout, metric, arg, call) {
   want <- length(layout$order)
   if (ncol(x) != want) {
     stop_input(c("{.arg {arg}} must have as many columns as the points it is compared with.",
-                 x = "It has {ncol(x)}{list_names(colnames(x))}, they have {want}{list_names(layout$names)}.",
-                 i = if (arg == "query" && length(x) == 1) "For the number of neighbours, write {.code k = {x[1]}}."),
+                 x = paste0("It has {ncol(x)}{list_names(colnames(x))}, they have {want}",
+                             "{list_names(layout$names)}."),
+                 i = if (arg == "query" &&
+                         length(x) == 1) "For the number of neighbours, write {.code k = {x[1]}}."),
                call = call)
   }
-  if (!is_named(layout$names)) return(if (is_lonlat(metric)) lonlat_order(x, metric, arg, call) else seq_len(want))
+  if (!is_named(layout$names))
+    return(if (is_lonlat(metric)) lonlat_order(x, metric, arg, call) else seq_len(want))
   if (!is_named(colnames(x))) return(layout$order)
   order <- match_names(colnames(x), layout$names[layout$order])
   if (is.null(order)) {
@@ -55,7 +60,9 @@ column_order <- function(x, layout, metric, arg, call) {
   order
 }
 
-list_names <- function(names) if (is.null(names)) "" else paste0(" (", paste(names, collapse = ", "), ")")
+list_names <- function(names) {
+  if (is.null(names)) "" else paste0(" (", paste(names, collapse = ", "), ")")
+}
 
 # The points of an index as they were given, for an index with another metric.
 given_points <- function(index) {
@@ -69,7 +76,8 @@ given_points <- function(index) {
 
 is_named <- function(names) !is.null(names) && !anyNA(names) && all(nzchar(names))
 
-# Positions of `want` among `given`: the same names, or else names of one meaning; NULL where they do not match one to one.
+# Positions of `want` among `given`: the same names, or else names of one meaning; NULL where they
+# do not match one to one.
 match_names <- function(given, want) {
   if (length(given) != length(want)) return(NULL)
   if (identical(given, want)) return(seq_along(want))
@@ -89,9 +97,11 @@ name_key <- function(names) {
 }
 
 # tolower() goes by the locale: to a Turkish one LATITUDE has no dotted i.
-ascii_lower <- function(text) chartr("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz", text)
+ascii_lower <- function(text) chartr("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz",
+                                     text)
 
-# Divisors of columns, in the order of the columns where both have names; `sphere` counts two columns as one.
+# Divisors of columns, in the order of the columns where both have names; `sphere` counts two
+# columns as one.
 match_scale <- function(scale, x, arg, call, sphere = FALSE) {
   columns <- colnames(x)
   if (length(scale) == 1 || !is_named(names(scale)) || !is_named(columns)) return(scale)
@@ -103,12 +113,14 @@ match_scale <- function(scale, x, arg, call, sphere = FALSE) {
   scale[order]
 }
 
-# With longitude and latitude one lengthscale is for both: the one with a name that no further column has.
+# With longitude and latitude one lengthscale is for both: the one with a name that no further
+# column has.
 match_sphere <- function(given, columns) {
   rest <- match(ascii_lower(columns[-(1:2)]), ascii_lower(given))
   sphere <- setdiff(seq_along(given), rest)
   known <- c("sphere", "space", "lonlat", ascii_lower(columns[1:2]))
-  if (anyNA(rest) || anyDuplicated(rest) || length(sphere) != 1 || !ascii_lower(given[sphere]) %in% known) return(NULL)
+  if (anyNA(rest) || anyDuplicated(rest) || length(sphere) != 1 ||
+      !ascii_lower(given[sphere]) %in% known) return(NULL)
   c(sphere, rest)
 }
 
@@ -121,12 +133,13 @@ is_lonlat <- function(metric) {
 lon_names <- c("lon", "long", "longitude", "lng")
 lat_names <- c("lat", "latitude")
 
-# c(longitude, latitude): numbers of the columns whose names say so, whole names before words of names, and x and y last;
-# empty where none do.
+# c(longitude, latitude): numbers of the columns whose names say so, whole names before words of
+# names, and x and y last; empty where none do.
 lonlat_columns <- function(names) {
   if (!is_named(names)) return(integer())
   whole <- as.list(ascii_lower(names))
-  words <- lapply(strsplit(gsub("([a-z])([A-Z])", "\\1 \\2", names, perl = TRUE), "[^A-Za-z]+"), ascii_lower)
+  words <- lapply(strsplit(gsub("([a-z])([A-Z])", "\\1 \\2", names, perl = TRUE), "[^A-Za-z]+"),
+                  ascii_lower)
   for (parts in list(whole, words)) {
     at <- find_pair(parts, lon_names, lat_names)
     if (length(at)) return(at)
@@ -144,10 +157,13 @@ find_pair <- function(parts, first, second) {
   if (length(at) == 2 && at[1] != at[2] && length(has(first)) == 1) at else integer()
 }
 
-# Longitude and latitude first, then the others as they come: by name, or by position where names say nothing.
+# Longitude and latitude first, then the others as they come: by name, or by position where names
+# say nothing.
 lonlat_order <- function(x, metric, arg, call) {
   names <- colnames(x)
-  if (ncol(x) < 2) stop_input("{.arg {arg}} must have two columns, longitude and latitude in degrees.", call = call)
+  if (ncol(x) < 2)
+    stop_input("{.arg {arg}} must have two columns, longitude and latitude in degrees.",
+               call = call)
   if (identical(metric$kind, "great_circle") && ncol(x) > 2) refuse_further(x, arg, call)
   at <- lonlat_columns(names)
   if (!length(at)) {
@@ -162,8 +178,9 @@ refuse_further <- function(x, arg, call) {
   further <- if (length(at)) colnames(x)[-at]
   stop_input(c("{.arg {arg}} must have two columns, longitude and latitude in degrees.",
                x = "It has {ncol(x)}{if (length(at)) ': '}{.field {further}} would be left out.",
-               i = "{.fn metric_sphere_time} takes further columns, and so does {.fn metric_correlation} of a covariance
-                    with {.code lonlat = TRUE}."), call = call)
+               i = paste("{.fn metric_sphere_time} takes further columns, and so does",
+                         "{.fn metric_correlation} of a covariance with {.code lonlat = TRUE}.")),
+             call = call)
 }
 
 # Names that are not understood and look like latitude first are not guessed at.
@@ -173,7 +190,7 @@ check_latitude_second <- function(names, arg, call) {
   lon <- looks(names[1:2], "lon|lng|eas|lam|laen|^x|x$")
   if ((lat[1] && !lon[1]) || (lon[2] && !lat[2])) {
     stop_input(c("{.arg {arg}} must have columns that are known as longitude and latitude.",
-                 x = "Columns {.field {names[1:2]}} look like latitude first, but their names are not understood.",
+                 x = "Columns {.field {names[1:2]}} look like latitude first.",
                  i = "Names such as {.val lon} and {.val lat} are."), call = call)
   }
 }
@@ -184,7 +201,8 @@ in_degrees <- function(points, columns, arg, call) {
     unit <- points$unit[j]
     if (is.null(unit) || !nzchar(unit) || unit == "degree") next
     if (!can_convert(unit, "degree")) {
-      stop_input(c("{.arg {arg}} must have longitude and latitude in degrees.", x = "Column {j} is in {unit}."), call = call)
+      stop_input(c("{.arg {arg}} must have longitude and latitude in degrees.",
+                   x = "Column {j} is in {unit}."), call = call)
     }
     points$x[, j] <- convert_unit(points$x[, j], unit, "degree")
     points$unit[j] <- "degree"

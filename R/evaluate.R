@@ -5,9 +5,10 @@
 #' @param cov A covariance, see [covariances].
 #' @param metric A metric made by [metric_correlation()] or [metric_residual()].
 #' @param a,b Points, one per row, as [cover_tree()] takes them. `b = NULL`: the same as `a`.
-#' @return A matrix with a row per point of `a` and a column per point of `b`. `covariance()`: without the nugget, unless a point is
-#'   met with itself (`b = NULL`), where the diagonal has it. `residual_correlation()`: the signed correlation of the process, for
-#'   [metric_residual()] after the low-rank part is subtracted. Its distance is `sqrt(1 - abs(.))`.
+#' @return A matrix with a row per point of `a` and a column per point of `b`. `covariance()`:
+#'   without the nugget, unless a point is met with itself (`b = NULL`), where the diagonal has it.
+#'   `residual_correlation()`: the signed correlation of the process, for [metric_residual()] after
+#'   the low-rank part is subtracted. Its distance is `sqrt(1 - abs(.))`.
 #' @family metrics
 #' @examples
 #' x <- as.matrix(quakes[1:5, c("long", "lat")])
@@ -30,7 +31,8 @@ covariance <- function(cov, a, b = NULL) {
 residual_correlation <- function(metric, a, b = NULL) {
   check_metric(metric)
   if (!is_correlation(metric) || !is.null(metric$V)) {
-    stop_input(c("{.arg metric} must be a correlation without a factor of one's own.", x = "It is {describe(metric)}."))
+    stop_input(c("{.arg metric} must be a correlation without a factor of one's own.",
+                 x = "It is {describe(metric)}."))
   }
   cov <- metric$cov
   a <- as_places(a, cov)
@@ -63,7 +65,8 @@ as_places <- function(x, cov, arg = rlang::caller_arg(x), call = rlang::caller_e
 covariance_matrix <- function(cov, a, b, call = rlang::caller_env()) {
   if (cov$kind == "function") return(call_covariance(cov, a, b))
   value <- .Call(C_ffi_covariance, fit_covariance(cov, a, call), a, b)
-  dimnames(value) <- if (!is.null(rownames(a)) || !is.null(rownames(b))) list(rownames(a), rownames(b))
+  dimnames(value) <- if (!is.null(rownames(a)) ||
+                         !is.null(rownames(b))) list(rownames(a), rownames(b))
   value
 }
 
@@ -73,5 +76,6 @@ stable_chol <- function(K) {
     R <- tryCatch(chol(K + diag(jitter, nrow(K))), error = function(e) NULL)
     if (!is.null(R)) return(R)
   }
-  stop_input("Inducing points must be apart: their covariance has no Cholesky factor.", kind = "factor")
+  stop_input("Inducing points must be apart: their covariance has no Cholesky factor.",
+             kind = "factor")
 }

@@ -39,7 +39,9 @@ condition_row <- function(model, i, columns) {
     kept <- kept[-which.max(abs(K[kept, last]) / sqrt(diag(K)[kept]))]
     dropped <- dropped + 1
   }
-  list(kept = columns[kept], weights = if (length(kept)) solve(K[kept, kept, drop = FALSE], K[kept, last], tol = 0) else numeric(),
+  list(kept = columns[kept],
+       weights = if (length(kept)) solve(K[kept, kept, drop = FALSE], K[kept, last], tol = 0)
+                 else numeric(),
        variance = left, dropped = dropped)
 }
 

@@ -82,7 +82,9 @@ layout_fits <- function(layout, columns) {
   crs <- layout$crs
   is.list(layout) && is.integer(layout$order) && identical(sort(layout$order), seq_len(columns)) &&
     text(layout$names) && text(layout$unit) &&
-    (is.null(crs) || (is.list(crs) && rlang::is_string(crs$name) && rlang::is_string(crs$wkt) && is_flag(crs$lonlat)))
+    (is.null(crs) ||
+     (is.list(crs) && rlang::is_string(crs$name) && rlang::is_string(crs$wkt) &&
+      is_flag(crs$lonlat)))
 }
 
 metric_fits <- function(metric, x, lifted) {
@@ -112,7 +114,8 @@ residual_fault <- function(tree, metric, n) {
     return("`residual$p` is not a residual variance per point")
   }
   rank <- part[["rank"]]
-  V_fault(part[["V"]], rank, n) %||% factor_fault(metric, rank, ncol(embedded)) %||% net_fault(tree[["net"]])
+  V_fault(part[["V"]], rank, n) %||% factor_fault(metric, rank,
+                                                  ncol(embedded)) %||% net_fault(tree[["net"]])
 }
 
 V_fault <- function(V, rank, n) {

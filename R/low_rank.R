@@ -1,5 +1,5 @@
-# Vecchia's approximation of what inducing points leave (VIF): the core's passes over places, and the
-# algebra of small matrices between them. Words as in core/process/low_rank.h.
+# Vecchia's approximation of what inducing points leave (VIF): the core's passes over places, and
+# the algebra of small matrices between them. Words as in core/process/low_rank.h.
 
 # V of the model's places, in their order or another's: padded, a column for each place.
 add_low_rank <- function(model, run, order = NULL) {
@@ -35,7 +35,8 @@ low_rank_loglik <- function(model, basis, gradient, information, method, run) {
   sums <- low_rank_sums(work, run)
   fit <- profile_mean(sums, basis, method)
   slope <- if (gradient) low_rank_gradient(work, sums, fit, basis, method, run)
-  if (gradient && model$cov$kind == "matern") slope["nu"] <- nu_difference(model, basis, method, run)
+  if (gradient && model$cov$kind == "matern")
+    slope["nu"] <- nu_difference(model, basis, method, run)
   new_loglik(fit, model, basis, sums$dropped, gradient = slope,
              information = if (information) difference_information(model, basis, method, run))
 }

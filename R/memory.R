@@ -9,7 +9,8 @@ memory_at_hand <- function() {
 
 read_bytes <- function(file, pattern, unit) {
   if (!file.exists(file)) return(Inf)
-  lines <- grep(pattern, tryCatch(readLines(file, warn = FALSE), error = function(e) character()), value = TRUE)
+  lines <- grep(pattern, tryCatch(readLines(file, warn = FALSE), error = function(e) character()),
+                value = TRUE)
   if (length(lines)) unit * as.numeric(sub(pattern, "\\1", lines[1])) else Inf
 }
 
@@ -20,8 +21,11 @@ pairs_at_hand <- function(flat) floor(memory_at_hand() / (pair_bytes * if (flat)
 
 # Called by the glue.
 stop_pairs <- function(pairs, most) {
-  stop_input(c("There are {format(pairs, big.mark = \",\")} pairs within the radius, more than {.arg max_pairs}, {format(most, big.mark = \",\")}.",
-               i = "Take a smaller {.arg radius}, the queries in parts by {.arg rows}, or a larger {.arg max_pairs}."),
+  pairs <- format(pairs, big.mark = ",")
+  most <- format(most, big.mark = ",")
+  stop_input(c("There are {pairs} pairs within the radius, more than {.arg max_pairs}, {most}.",
+               i = paste("Take a smaller {.arg radius}, the queries in parts by {.arg rows},",
+                         "or a larger {.arg max_pairs}.")),
              kind = "memory", call = NULL)
 }
 
@@ -29,6 +33,8 @@ stop_pairs <- function(pairs, most) {
 check_answers <- function(queries, k, arg, call = rlang::caller_env()) {
   bytes <- queries * k * pair_bytes
   if (bytes <= memory_at_hand()) return(invisible())
-  stop_input(c("{queries} queries with {.arg {arg}} = {k} take {signif(bytes / 2^30, 3)} GB, more than there is at hand.",
-               i = "Ask for fewer neighbours, or for some of the queries at a time."), kind = "memory", call = call)
+  stop_input(
+    c("{queries} queries with {.arg {arg}} = {k} take {bytes} GB, more than there is.",
+               i = "Ask for fewer neighbours, or for some of the queries at a time."),
+             kind = "memory", call = call)
 }

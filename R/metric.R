@@ -3,46 +3,52 @@
 #' What "near" means to [cover_tree()], [find_knn()], [find_within()], [vecchia_neighbors()] and
 #' [vecchia_order()]. A metric is a small list; it knows no data.
 #'
-#' @param scale `NULL`, or positive divisors of the coordinates, one for all columns or one per column:
-#'   the lengthscales of an anisotropic or space-time covariance. Names are matched with those of the columns.
+#' @param scale `NULL`, or positive divisors of the coordinates, one for all columns or one per
+#'   column: the lengthscales of an anisotropic or space-time covariance. Names are matched with
+#'   those of the columns.
 #' @param S Covariance matrix, positive definite, a row and a column per column of the points.
 #' @param p Power of the Minkowski distance, a number within 1..1000. 1 is Manhattan, 2 Euclidean.
 #' @param radius Radius of the sphere; distances are arc lengths in its unit. The default is the
 #'   earth's mean radius in kilometres.
 #' @param unit `NULL`, or the name of the unit of `radius`, which results carry.
-#' @param f A function `f(a, B)` of a point (numeric vector) and a matrix of points in rows, which returns
-#'   the distances of `a` to every row: finite, not negative, zero only between points that may stand for
-#'   each other, symmetric, and within the triangle inequality. It is called often: make it vectorised.
+#' @param f A function `f(a, B)` of a point (numeric vector) and a matrix of points in rows, which
+#'   returns the distances of `a` to every row: finite, not negative, zero only between points that
+#'   may stand for each other, symmetric, and within the triangle inequality. It is called often:
+#'   make it vectorised.
 #'
 #' @details
 #' With points `a` and `b`, `metric_euclidean()` is `sqrt(sum(((a - b) / scale)^2))`,
 #' `metric_manhattan()` is `sum(abs(a - b))`, `metric_maximum()` is `max(abs(a - b))`,
-#' `metric_minkowski(p)` is `sum(abs(a - b)^p)^(1/p)`, and `metric_angular()` is the angle between the two
-#' vectors in radians, 0 to pi, whatever their lengths; a zero vector is an error.
+#' `metric_minkowski(p)` is `sum(abs(a - b)^p)^(1/p)`, and `metric_angular()` is the angle between
+#' the two vectors in radians, 0 to pi, whatever their lengths; a zero vector is an error.
 #'
-#' `metric_great_circle()` takes longitude and latitude in degrees, in two columns. Names say which is which, in any case and
-#' order: `lon`, `long`, `longitude` or `lng` and `lat` or `latitude`, also as words of longer names such as
-#' `decimalLongitude`, `lon_dd` or `start_lng`, or else `x` and `y`. Without such names they are longitude, latitude; names
-#' that are not understood and look like latitude first are an error, and so are further columns.
-#' Covariances with `lonlat = TRUE` go by the same names and take further columns, see [covariances]. The great circle is
-#' accurate at the poles, across the date line and between antipodes.
+#' `metric_great_circle()` takes longitude and latitude in degrees, in two columns. Names say which
+#' is which, in any case and order: `lon`, `long`, `longitude` or `lng` and `lat` or `latitude`,
+#' also as words of longer names such as `decimalLongitude`, `lon_dd` or `start_lng`, or else `x`
+#' and `y`. Without such names they are longitude, latitude; names that are not understood and look
+#' like latitude first are an error, and so are further columns. Covariances with `lonlat = TRUE` go
+#' by the same names and take further columns, see [covariances]. The great circle is accurate at
+#' the poles, across the date line and between antipodes.
 #'
-#' `metric_function()` runs on the calling thread. A probe of a few points rejects functions that are
-#' plainly not a metric; a function that breaks the triangle inequality elsewhere gives wrong
+#' `metric_function()` runs on the calling thread. A probe of a few points rejects functions that
+#' are plainly not a metric; a function that breaks the triangle inequality elsewhere gives wrong
 #' neighbours.
 #'
-#' `metric_mahalanobis(S)` is `sqrt(t(a - b) %*% solve(S) %*% (a - b))`, Mahalanobis' distance: rotation and scale, as in geometric
-#' anisotropy.
+#' `metric_mahalanobis(S)` is `sqrt(t(a - b) %*% solve(S) %*% (a - b))`, Mahalanobis' distance:
+#' rotation and scale, as in geometric anisotropy.
 #'
-#' `metric_sphere_time(scale = c(km = , days = ))` is for places on the sphere and times: `sqrt((s / km)^2 + (t / days)^2)`, with `s`
-#' the length of the chord between the places, in kilometres (as near as makes no difference to the great circle at the
-#' lengths of neighbours: 0.1 % less at 1000 km), and `t` the difference of the times. Columns are longitude, latitude and time,
-#' and others that have scales. It is the distance that covariances with `lonlat = TRUE` look at.
+#' `metric_sphere_time(scale = c(km = , days = ))` is for places on the sphere and times:
+#' `sqrt((s / km)^2 + (t / days)^2)`, with `s` the length of the chord between the places, in
+#' kilometres (as near as makes no difference to the great circle at the lengths of neighbours: 0.1
+#' % less at 1000 km), and `t` the difference of the times. Columns are longitude, latitude and
+#' time, and others that have scales. It is the distance that covariances with `lonlat = TRUE` look
+#' at.
 #'
 #' @return A list of class `covertree_metric`.
 #' @seealso [find_knn()] for the search.
 #' @source The accurate angle between unit vectors is Kahan's, `2 * atan2(|a - b|, |a + b|)`:
-#'   W. Kahan (2006), How futile are mindless assessments of roundoff in floating-point computation?, section 12.
+#'   W. Kahan (2006), How futile are mindless assessments of roundoff in floating-point
+#'   computation?, section 12.
 #' @examples
 #' metric_euclidean(scale = c(1, 1, 30))
 #'
@@ -63,7 +69,8 @@ new_metric <- function(kind, label, ...) {
 #' @export
 metric_euclidean <- function(scale = NULL) {
   if (!is.null(scale)) check_scale(scale)
-  new_metric("euclidean", if (is.null(scale)) "Euclidean" else "scaled Euclidean", scale = as_scale(scale))
+  new_metric("euclidean", if (is.null(scale)) "Euclidean"
+                          else "scaled Euclidean", scale = as_scale(scale))
 }
 
 # Numbers with their names, which say what column each is for.
@@ -103,7 +110,8 @@ metric_angular <- function() new_metric("angular", "angular")
 metric_great_circle <- function(radius = 6371.0088, unit = if (missing(radius)) "km") {
   check_number(radius, min = 0)
   if (!is.null(unit) && !rlang::is_string(unit)) {
-    stop_input(c("{.arg unit} must be the name of a unit, or {.code NULL}.", x = "It is {describe(unit)}."))
+    stop_input(c("{.arg unit} must be the name of a unit, or {.code NULL}.",
+                 x = "It is {describe(unit)}."))
   }
   new_metric("great_circle", "great-circle", radius = as.double(radius), unit = unit)
 }
@@ -113,9 +121,11 @@ metric_great_circle <- function(radius = 6371.0088, unit = if (missing(radius)) 
 metric_mahalanobis <- function(S) {
   square <- is.numeric(S) && length(dim(S)) == 2 && nrow(S) == ncol(S) && nrow(S) > 0
   if (!square || !all(is.finite(S)) || !isSymmetric(unname(S))) {
-    stop_input(c("{.arg S} must be a symmetric matrix of finite numbers.", x = "It is {describe(S)}."))
+    stop_input(c("{.arg S} must be a symmetric matrix of finite numbers.",
+                 x = "It is {describe(S)}."))
   }
-  R <- tryCatch(chol(unname(S)), error = function(e) stop_input("{.arg S} must be positive definite."))
+  R <- tryCatch(chol(unname(S)),
+                error = function(e) stop_input("{.arg S} must be positive definite."))
   map <- backsolve(R, diag(nrow(S)))
   if (!all(is.finite(map))) stop_input("{.arg S} must be positive definite.")
   new_metric("mahalanobis", "Mahalanobis", map = map)
@@ -126,7 +136,8 @@ metric_mahalanobis <- function(S) {
 metric_sphere_time <- function(scale = c(km = 1, days = 1), radius = 6371.0088) {
   check_scale(scale)
   check_number(radius, min = 0)
-  if (length(scale) < 2) stop_input("{.arg scale} must have an element for the sphere and one for each further column.")
+  if (length(scale) < 2)
+    stop_input("{.arg scale} must have an element for the sphere and one for each further column.")
   new_metric("sphere_time", "sphere and time", scale = as.double(scale), radius = as.double(radius))
 }
 
@@ -150,15 +161,17 @@ check_metric <- function(metric, arg = rlang::caller_arg(metric), call = rlang::
   }
 }
 
-# The metric of points for which none was given: on the sphere if they are known to lie there, Euclid's otherwise. One
-# that was given is checked against what the points' reference system says.
+# The metric of points for which none was given: on the sphere if they are known to lie there,
+# Euclid's otherwise. One that was given is checked against what the points' reference system says.
 resolve_metric <- function(metric, points, arg, call = rlang::caller_env()) {
   lonlat <- points$crs$lonlat
-  if (is.null(metric)) return(if (isTRUE(lonlat)) default_lonlat(points, arg, call) else metric_euclidean())
+  if (is.null(metric))
+    return(if (isTRUE(lonlat)) default_lonlat(points, arg, call) else metric_euclidean())
   check_metric(metric, call = call)
   if (is_lonlat(metric) && isFALSE(lonlat)) {
     stop_input(c("{.arg {arg}} must have longitude and latitude for this metric.",
-                 x = "It is in {.val {points$crs$name}}.", i = "{.code sf::st_transform(x, 4326)} makes them."), call = call)
+                 x = "It is in {.val {points$crs$name}}.",
+                 i = "{.code sf::st_transform(x, 4326)} makes them."), call = call)
   }
   if (isTRUE(lonlat) && !is_lonlat(metric) && metric$kind != "function") {
     cli::cli_warn(c("Longitude and latitude of {.arg {arg}} are taken as coordinates of a plane.",
@@ -170,16 +183,18 @@ resolve_metric <- function(metric, points, arg, call = rlang::caller_env()) {
 
 default_lonlat <- function(points, arg, call) {
   if (ncol(points$x) > 2) {
-    stop_input(c("{.arg {arg}} must come with a {.arg metric}: none is a default for longitude, latitude and height.",
+    stop_input(
+      c("{.arg {arg}} must come with a {.arg metric}: places with a height have no default.",
                  i = "{.fn sf::st_zm} leaves heights out."), call = call)
   }
-  cli::cli_inform("Longitude and latitude: distances are great-circle arcs in metres.", class = "covertree_message",
+  cli::cli_inform("Longitude and latitude: distances are great-circle arcs in metres.",
+                  class = "covertree_message",
                   .frequency = "once", .frequency_id = "covertree_lonlat")
   metric_great_circle(radius = 6371008.8, unit = "m")
 }
 
-# The unit of distances: that of the coordinates, where the metric keeps it. Columns in units that do not convert into each
-# other have no distance, unless something makes them comparable.
+# The unit of distances: that of the coordinates, where the metric keeps it. Columns in units that
+# do not convert into each other have no distance, unless something makes them comparable.
 distance_unit <- function(metric, unit, arg, call) {
   if (metric$kind %in% c("great_circle", "function") || is_correlation(metric)) return(metric$unit)
   if (is.null(unit) || !is.null(metric$scale) || metric$kind == "mahalanobis") return(NULL)
@@ -191,9 +206,10 @@ distance_unit <- function(metric, unit, arg, call) {
   if (metric$kind != "angular") unit[1]
 }
 
-# The metric as the core takes it for points of so many columns: a scale per column, and a function that
-# has passed the probe.
-fit_metric <- function(metric, x, run = NULL, call = rlang::caller_env(), lifted = NULL, layout = NULL) {
+# The metric as the core takes it for points of so many columns: a scale per column, and a function
+# that has passed the probe.
+fit_metric <- function(metric, x, run = NULL, call = rlang::caller_env(), lifted = NULL,
+                       layout = NULL) {
   check_metric(metric, call = call)
   layout <- layout %||% matrix_layout(x)
   if (!is.null(metric$inducing)) metric <- align_inducing(metric, layout, call)
@@ -203,16 +219,20 @@ fit_metric <- function(metric, x, run = NULL, call = rlang::caller_env(), lifted
   }
   if (metric$kind == "mahalanobis" && ncol(x) != ncol(metric$map)) {
     stop_input(c("The metric's {.arg S} must have a row per column of the points.",
-                 x = "It has {ncol(metric$map)}, the points have {ncol(x)} column{?s}."), call = call)
+                 x = "It has {ncol(metric$map)}, the points have {ncol(x)} column{?s}."),
+               call = call)
   }
   if (metric$kind == "sphere_time" && ncol(x) != length(metric$scale) + 1) {
-    stop_input(c("The points must have longitude, latitude and a column for each further {.arg scale} of the metric.",
-                 x = "They have {ncol(x)} column{?s}, {.arg scale} has {length(metric$scale)} elements."), call = call)
+    stop_input(
+      c("The points must have longitude, latitude and a column for each further {.arg scale}.",
+                 x = "They have {ncol(x)} column{?s}, {.arg scale} has {length(metric$scale)}."),
+      call = call)
   }
   if (metric$kind == "euclidean" && !is.null(metric$scale)) {
     if (!length(metric$scale) %in% c(1L, ncol(x))) {
       stop_input(c("The metric's {.arg scale} must have one element or one per column.",
-                   x = "It has {length(metric$scale)}, the points have {ncol(x)} column{?s}."), call = call)
+                   x = "It has {length(metric$scale)}, the points have {ncol(x)} column{?s}."),
+                 call = call)
     }
     metric$scale <- fit_scale(metric$scale, x, ncol(x), "scale", call)
   }
@@ -224,7 +244,10 @@ fit_metric <- function(metric, x, run = NULL, call = rlang::caller_env(), lifted
 fit_scale <- function(scale, x, count, arg, call, sphere = FALSE) {
   named <- length(scale) > 1 && is_named(names(scale))
   scale <- as.double(match_scale(scale, x, arg, call, sphere))
-  names <- if (named && is_named(colnames(x))) c(if (sphere) "sphere", colnames(x)[seq(1 + 2 * sphere, length.out = ncol(x) - 2 * sphere)])
+  names <- if (named &&
+               is_named(colnames(x))) c(if (sphere) "sphere",
+                                        colnames(x)[seq(1 + 2 * sphere,
+                                                        length.out = ncol(x) - 2 * sphere)])
   stats::setNames(rep_len(scale, count), names)
 }
 
@@ -238,8 +261,10 @@ metric_parts <- list(
   maximum = list(unit = is_unit),
   minkowski = list(unit = is_unit, power = function(x) is_within(x, 1, 1000)),
   angular = list(),
-  mahalanobis = list(map = function(x) is.double(x) && is.matrix(x) && nrow(x) == ncol(x) && all(is.finite(x))),
-  sphere_time = list(scale = function(x) all_positive(x), radius = function(x) is_within(x, 0) && x > 0),
+  mahalanobis = list(map = function(x) is.double(x) && is.matrix(x) && nrow(x) == ncol(x) &&
+                     all(is.finite(x))),
+  sphere_time = list(scale = function(x) all_positive(x), radius = function(x) is_within(x, 0) &&
+                     x > 0),
   great_circle = list(unit = is_unit, radius = function(x) is_within(x, 0) && x > 0),
   `function` = list(f = is.function, lift = function(x) is.null(x) || is.function(x),
                     inducing = function(x) is.null(x) || is.double(x) && is.matrix(x),
@@ -300,14 +325,18 @@ probe_metric <- function(metric, x, lifted, call) {
       refuse("Asked for {length(rows)} distances, it returned {describe(d)}.")
     }
     wrong <- which(!is.finite(d) | d < 0)
-    if (length(wrong)) refuse("The distance of rows {rows[i]} and {rows[wrong[1]]} is {d[wrong[1]]}.")
+    if (length(wrong))
+      refuse("The distance of rows {rows[i]} and {rows[wrong[1]]} is {d[wrong[1]]}.")
     D[i, ] <- d
   }
   slack <- 1e-8 * max(D)
-  if (any(diag(D) > slack)) refuse("The distance of row {rows[which.max(diag(D))]} to itself is not 0.")
+  if (any(diag(D) > slack))
+    refuse("The distance of row {rows[which.max(diag(D))]} to itself is not 0.")
   if (max(abs(D - t(D))) > slack) {
     at <- arrayInd(which.max(abs(D - t(D))), dim(D))
-    refuse("It is not symmetric: rows {rows[at[1]]} and {rows[at[2]]} give {D[at]} and {D[at[, 2:1, drop = FALSE]]}.")
+    refuse(
+      paste("It is not symmetric: rows {rows[at[1]]} and {rows[at[2]]} give {D[at]}",
+            "and {D[at[, 2:1, drop = FALSE]]}."))
   }
   for (j in seq_along(rows)) {
     excess <- D - outer(D[, j], D[j, ], "+")
@@ -321,7 +350,8 @@ probe_metric <- function(metric, x, lifted, call) {
 #' @export
 format.covertree_metric <- function(x, ...) {
   detail <- c(
-    if (!is.null(x$scale)) paste0("scale ", paste(format(x$scale, trim = TRUE, digits = 4), collapse = ", ")),
+    if (!is.null(x$scale))
+      paste0("scale ", paste(format(x$scale, trim = TRUE, digits = 4), collapse = ", ")),
     if (!is.null(x$radius) && x$kind == "great_circle") paste0("radius ", format(x$radius)),
     if (!is.null(x$cov)) format(x$cov),
     if (!is.null(x$inducing)) count_of(nrow(x$inducing), "inducing point"),

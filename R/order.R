@@ -10,34 +10,37 @@
 #'   * `"random"`: at random;
 #'   * `"coordinate"`: by increasing sum of the coordinates;
 #'   * `"middleout"`: by increasing distance to the centre.
-#' @param metric What "far" and "near" mean, see [metrics]; `NULL` as in [cover_tree()]. With [metric_correlation()] and
-#'   [metric_residual()] it is distance in the coordinates divided by the covariance's lengthscales.
-#'   `"coordinate"` and `"random"` take no notice of it.
-#' @param coordinate For `"coordinate"`: names or numbers of the columns to sum, as they are; `NULL`: all of them.
+#' @param metric What "far" and "near" mean, see [metrics]; `NULL` as in [cover_tree()]. With
+#'   [metric_correlation()] and [metric_residual()] it is distance in the coordinates divided by the
+#'   covariance's lengthscales. `"coordinate"` and `"random"` take no notice of it.
+#' @param coordinate For `"coordinate"`: names or numbers of the columns to sum, as they are;
+#'   `NULL`: all of them.
 #' @inheritParams cover_tree
 #'
 #' @details
 #' The maximin order is the exact greedy one, not an approximation. It takes time of the order of
 #' `n * log(n)`.
 #'
-#' The centre is the mean of the locations; with [metric_euclidean()]'s `scale`, of the scaled ones. With
-#' [metric_great_circle()] and [metric_angular()] it is the direction of the mean of the unit vectors, or the
-#' first location where the mean has none, as when locations lie evenly on all sides.
+#' The centre is the mean of the locations; with [metric_euclidean()]'s `scale`, of the scaled ones.
+#' With [metric_great_circle()] and [metric_angular()] it is the direction of the mean of the unit
+#' vectors, or the first location where the mean has none, as when locations lie evenly on all
+#' sides.
 #'
-#' Wherever two locations tie, the smaller row comes first, and duplicates come last in a maximin order, by
-#' row. So all orders but the random one are determined by the locations alone, for any number of threads.
-#' The random one is `sample.int(n)`: [set.seed()] makes it reproducible.
+#' Wherever two locations tie, the smaller row comes first, and duplicates come last in a maximin
+#' order, by row. So all orders but the random one are determined by the locations alone, for any
+#' number of threads. The random one is `sample.int(n)`: [set.seed()] makes it reproducible.
 #'
 #' `"maxmin"`, `"hilbert"` and `"middleout"` need coordinates: [metric_function()] is an error.
 #'
-#' @return A permutation of the row numbers, an integer vector: `locs[order, ]` are the ordered locations.
+#' @return A permutation of the row numbers, an integer vector: `locs[order, ]` are the ordered
+#'   locations.
 #' @seealso [vecchia_neighbors()] for conditioning sets of the ordered locations.
-#' @source J. Guinness (2018), Permutation and grouping methods for sharpening Gaussian process approximations,
-#'   Technometrics 60, \doi{10.1080/00401706.2018.1437476}; F. Schaefer, M. Katzfuss, H. Owhadi (2021),
-#'   Sparse Cholesky factorization by Kullback-Leibler minimization, SIAM Journal on Scientific Computing 43,
-#'   \doi{10.1137/20M1336254}. The first location of a maximin order is the one that GPvecchia's
-#'   `order_maxmin_exact()` takes; `"coordinate"` and `"middleout"` agree with GpGp's `order_coordinate()` and
-#'   `order_middleout()`.
+#' @source J. Guinness (2018), Permutation and grouping methods for sharpening Gaussian process
+#'   approximations, Technometrics 60, \doi{10.1080/00401706.2018.1437476}; F. Schaefer, M.
+#'   Katzfuss, H. Owhadi (2021), Sparse Cholesky factorization by Kullback-Leibler minimization,
+#'   SIAM Journal on Scientific Computing 43, \doi{10.1137/20M1336254}. The first location of a
+#'   maximin order is the one that GPvecchia's `order_maxmin_exact()` takes; `"coordinate"` and
+#'   `"middleout"` agree with GpGp's `order_coordinate()` and `order_middleout()`.
 #' @examples
 #' locs <- quakes[, c("long", "lat")]
 #' order <- vecchia_order(locs, metric = metric_great_circle())
@@ -47,7 +50,8 @@
 #' plot(locs, pch = 16, cex = 0.4, col = "grey")
 #' points(locs[order[1:50], ], pch = 16)
 #' @export
-vecchia_order <- function(locs, method = c("maxmin", "hilbert", "random", "coordinate", "middleout"),
+vecchia_order <- function(locs,
+                          method = c("maxmin", "hilbert", "random", "coordinate", "middleout"),
                           metric = NULL, coordinate = NULL, threads = NULL, progress = NULL) {
   check_given(locs)
   method <- match_choice(method)
@@ -60,7 +64,8 @@ vecchia_order <- function(locs, method = c("maxmin", "hilbert", "random", "coord
   }
   if (method %in% c("random", "coordinate")) {
     check_values(read$x, metric_maximum(), arg = "locs")
-    return(if (method == "random") sample.int(nrow(read$x)) else order_by_coordinate(read$x, coordinate))
+    return(if (method == "random") sample.int(nrow(read$x))
+           else order_by_coordinate(read$x, coordinate))
   }
   space <- order_space(read, resolve_metric(metric, read, "locs"), method, run)
   switch(method,
@@ -70,7 +75,8 @@ vecchia_order <- function(locs, method = c("maxmin", "hilbert", "random", "coord
   )
 }
 
-# Points and a metric on their coordinates: for correlations, the coordinates that the covariance looks at.
+# Points and a metric on their coordinates: for correlations, the coordinates that the covariance
+# looks at.
 order_space <- function(read, metric, method, run, call = rlang::caller_env()) {
   if (metric$kind == "function") {
     stop_input(c("{.code method = \"{method}\"} needs a metric on coordinates.",
@@ -107,7 +113,8 @@ match_columns <- function(points, coordinate, call) {
   columns <- if (is.character(coordinate)) match(coordinate, colnames(points)) else coordinate
   bad <- if (is.numeric(columns)) which(!columns %in% seq_len(ncol(points))) else seq_along(columns)
   if (length(bad) || !length(columns)) {
-    stop_input(c("{.arg coordinate} must name columns of {.arg locs}, or be their numbers within 1..{ncol(points)}.",
+    stop_input(
+      c("{.arg coordinate} must name columns of {.arg locs} or be within 1..{ncol(points)}.",
                  x = "It is {describe(coordinate[bad])}."), call = call)
   }
   columns

@@ -1,20 +1,24 @@
-# Neighbours where coordinates repeat. A point's distance is that of its nearest image. The k nearest without images bound what can
-# be near; images of a query whose ball of that radius reaches the points' box are searched within it; then all that was found is
-# measured by one rule: each difference taken modulo its period.
+# Neighbours where coordinates repeat. A point's distance is that of its nearest image. The k
+# nearest without images bound what can be near; images of a query whose ball of that radius reaches
+# the points' box are searched within it; then all that was found is measured by one rule: each
+# difference taken modulo its period.
 
 check_period <- function(period, index, call = rlang::caller_env()) {
   kind <- index$metric$kind
   if (!kind %in% c("euclidean", "manhattan", "maximum", "minkowski")) {
-    stop_input(c("{.arg period} needs Euclidean, Manhattan, maximum or Minkowski distance.", x = "The metric is {format(index$metric)}."),
+    stop_input(c("{.arg period} needs Euclidean, Manhattan, maximum or Minkowski distance.",
+                 x = "The metric is {format(index$metric)}."),
                call = call)
   }
   columns <- ncol(index$x)
   if (!is.numeric(period) && !all(is.na(period)) || !length(period) %in% c(1L, columns)) {
-    stop_input(c("{.arg period} must have one element or one per column.", x = "It is {describe(period)}."), call = call)
+    stop_input(c("{.arg period} must have one element or one per column.",
+                 x = "It is {describe(period)}."), call = call)
   }
   period <- rep_len(as.double(period), columns)
   period[is.na(period)] <- Inf
-  if (any(period <= 0)) stop_input("{.arg period} must hold positive numbers, or {.code NA}.", call = call)
+  if (any(period <= 0))
+    stop_input("{.arg period} must hold positive numbers, or {.code NA}.", call = call)
   period
 }
 
@@ -22,14 +26,17 @@ search_periodic <- function(index, queries, k, period, run) {
   wrapped <- as_index(wrap(index$x, period), index$metric, run)
   own <- if (is.null(queries$points)) queries$rows %||% seq_len(length(index))
   points <- if (is.null(own)) wrap(queries$points, period) else wrapped$x[own, , drop = FALSE]
-  near <- search_knn(wrapped, resolve_queries(wrapped, query = points, max_index = queries$limit, run = run),
+  near <- search_knn(wrapped,
+                     resolve_queries(wrapped, query = points, max_index = queries$limit, run = run),
                      min(k + 1L, length(index)), run)
   radius <- near$distance[cbind(seq_len(nrow(points)), ncol(near$index))]
   radius <- ifelse(is.na(radius), spread(wrapped, points), radius) * (1 + 1e-9)
   pairs <- image_pairs(wrapped, points, queries$limit, period, radius, run)
   if (!is.null(own) && !queries$self) pairs <- pairs[pairs$row != own[pairs$query], ]
-  pairs$distance <- periodic_distance(wrapped$metric, points[pairs$query, , drop = FALSE], wrapped$x[pairs$row, , drop = FALSE], period)
-  new_neighbors(c(nearest_pairs(pairs, nrow(points), k), list(stats = attr(near, "stats"))), queries, index)
+  pairs$distance <- periodic_distance(wrapped$metric, points[pairs$query, , drop = FALSE],
+                                      wrapped$x[pairs$row, , drop = FALSE], period)
+  new_neighbors(c(nearest_pairs(pairs, nrow(points), k), list(stats = attr(near, "stats"))),
+                queries, index)
 }
 
 wrap <- function(x, period) {
@@ -43,7 +50,8 @@ wrap <- function(x, period) {
 # No two of these are farther apart.
 spread <- function(index, points) {
   range <- apply(rbind(index$x, points), 2, range)
-  periodic_distance(index$metric, range[1, , drop = FALSE], range[2, , drop = FALSE], rep(Inf, ncol(range)))
+  periodic_distance(index$metric, range[1, , drop = FALSE], range[2, , drop = FALSE],
+                    rep(Inf, ncol(range)))
 }
 
 # Queries and rows, each pair once, of which an image is within the radius.
@@ -56,7 +64,8 @@ image_pairs <- function(index, points, limit, period, radius, run) {
     gap <- pmax(sweep(-moved, 2, low, "+"), sweep(moved, 2, high, "-"), 0)
     near <- which(periodic_distance(index$metric, 0 * gap, gap, rep(Inf, ncol(gap))) <= radius)
     if (!length(near)) return(NULL)
-    asked <- resolve_queries(index, query = moved[near, , drop = FALSE], max_index = limit[near], run = run)
+    asked <- resolve_queries(index, query = moved[near, , drop = FALSE], max_index = limit[near],
+                             run = run)
     asked$radius <- radius[near]
     edges <- result_edges(search_within(index, asked, max(radius[near]), run))
     data.frame(query = near[edges$from], row = edges$to)
@@ -71,7 +80,8 @@ periodic_distance <- function(metric, a, b, period) {
   for (c in seq_len(ncol(a))) {
     d <- abs(a[, c] - b[, c])
     d <- pmin(d, abs(period[c] - d)) / (metric$scale[c] %||% 1)
-    sum <- switch(metric$kind, euclidean = sum + d * d, manhattan = sum + d, maximum = pmax(sum, d), minkowski = sum + d^metric$power)
+    sum <- switch(metric$kind, euclidean = sum + d * d, manhattan = sum + d, maximum = pmax(sum, d),
+                  minkowski = sum + d^metric$power)
   }
   switch(metric$kind, euclidean = sqrt(sum), minkowski = sum^(1 / metric$power), sum)
 }

@@ -1,6 +1,6 @@
-# The one way in for points. Whatever people keep them in is read once, into a list of class `read_points`:
-#   x      a double matrix, a row per point, with the row and column names that the input had
-#   unit   the unit of each column, "" where it has none, or NULL where none has
+# The one way in for points. Whatever people keep them in is read once, into a list of class
+#   `read_points`: x      a double matrix, a row per point, with the row and column names that the
+#   input had unit   the unit of each column, "" where it has none, or NULL where none has
 #   crs    NULL, or the coordinate reference system, see points_sf.R
 #   V, p   rows of a factor that with_factor() attached, or NULL
 # What the columns mean to a metric, and how they match those of an index, is decided in columns.R.
@@ -61,14 +61,17 @@ frame_points <- function(x, arg, call) {
   names <- Map(function(part, name) if (ncol(part$x) == 1) name else colnames(part$x) %||%
                  paste0(name, ".", seq_len(ncol(part$x))), parts, names(x))
   units <- lapply(parts, function(part) part$unit %||% rep("", ncol(part$x)))
-  points <- do.call(cbind, c(list(matrix(0, nrow(x), 0)), lapply(parts, function(part) unname(part$x))))
+  points <- do.call(cbind,
+                    c(list(matrix(0, nrow(x), 0)), lapply(parts, function(part) unname(part$x))))
   own_names <- if (is.character(attr(x, "row.names"))) row.names(x)
   dimnames(points) <- list(own_names, as.character(unlist(names)))
   unify_units(points, unlist(units))
 }
 
-# Numbers, and classes that are nothing but numbers: any other class means something else by its numbers.
-number_classes <- c("numeric", "integer", "double", "matrix", "array", "AsIs", "table", "ts", "mts", "zoo", "xts",
+# Numbers, and classes that are nothing but numbers: any other class means something else by its
+# numbers.
+number_classes <- c("numeric", "integer", "double", "matrix", "array", "AsIs", "table", "ts", "mts",
+                    "zoo", "xts",
                     "units", "integer64", "covertree_points")
 
 is_column <- function(v) {
@@ -82,7 +85,8 @@ read_column <- function(v, arg, call) {
   list(x = v, unit = if (!is.null(unit)) rep(unit, ncol(v)))
 }
 
-# The numbers without any class or attribute but their shape and names, which costs a copy only where there is one.
+# The numbers without any class or attribute but their shape and names, which costs a copy only
+# where there is one.
 bare_matrix <- function(v) {
   plain <- setdiff(names(attributes(v)), c("dim", "dimnames"))
   if (is.matrix(v) && is.double(v) && !length(plain)) return(v)
@@ -105,14 +109,16 @@ from_integer64 <- function(v, arg, call) {
 
 refuse_points <- function(x, arg, call) {
   stop_input(c("{.arg {arg}} must hold numbers: a matrix, a data frame, sf points or a vector.",
-               x = if (is.object(x)) "It is of class {.cls {class(x)}}." else "It is {.obj_type_friendly {x}}.",
+               x = if (is.object(x)) "It is of class {.cls {class(x)}}."
+                   else "It is {.obj_type_friendly {x}}.",
                i = number_advice(x)), call = call)
 }
 
 refuse_columns <- function(x, bad, arg, call) {
   stop_input(c("{.arg {arg}} must have numeric columns only.",
-               x = "{cli::qty(length(bad))}Column{?s} {.field {names(x)[bad]}} {?is/are} not numeric.",
-               i = number_advice(x[[bad[1]]], "It is of class {.cls {class(x[[bad[1]]])}}. ")), call = call)
+               x = "{cli::qty(length(bad))}{.field {names(x)[bad]}} {?is/are} not numeric.",
+               i = number_advice(x[[bad[1]]], "It is of class {.cls {class(x[[bad[1]]])}}. ")),
+             call = call)
 }
 
 # How to make numbers of what looks numeric and is not, as cli text.
@@ -126,9 +132,11 @@ number_advice <- function(v, lead = NULL) {
     factor = "If its levels are numbers: {.code as.numeric(as.character(x))}.",
     logical = "If it is to count as 0 and 1: {.code as.numeric(x)}.",
     mixed_units = "Give all of it one unit: {.fn units::set_units}.")
-  known <- which(vapply(names(kinds), function(kind) inherits(v, kind) || (kind == "logical" && is.logical(v)), NA))
+  known <- which(vapply(names(kinds), function(kind) inherits(v, kind) ||
+                        (kind == "logical" && is.logical(v)), NA))
   if (length(known)) return(paste0(lead, kinds[[known[1]]]))
-  if (is.numeric(v) && is.object(v)) return(paste0(lead, "If its numbers are coordinates: {.code as.numeric(x)}."))
+  if (is.numeric(v) && is.object(v))
+    return(paste0(lead, "If its numbers are coordinates: {.code as.numeric(x)}."))
 }
 
 # ---- units ----
@@ -143,7 +151,8 @@ unify_units <- function(x, unit) {
   new_points(x, unname(unit))
 }
 
-can_convert <- function(from, to) nzchar(from) && nzchar(to) && (from == to || units::ud_are_convertible(from, to))
+can_convert <- function(from, to) nzchar(from) && nzchar(to) &&
+  (from == to || units::ud_are_convertible(from, to))
 
 convert_unit <- function(v, from, to) {
   if (from == to) return(v)
@@ -151,8 +160,8 @@ convert_unit <- function(v, from, to) {
   as.double(units::drop_units(v))
 }
 
-# Columns in the units of an index. Numbers without a unit are taken to be in them; numbers with one do not fit an index
-# without, unless that is only what a CRS says.
+# Columns in the units of an index. Numbers without a unit are taken to be in them; numbers with one
+# do not fit an index without, unless that is only what a CRS says.
 convert_columns <- function(points, to, arg, call) {
   if (is.null(points$unit) || (is.null(to) && !is.null(points$crs))) return(points)
   to <- to %||% rep("", ncol(points$x))

@@ -9,7 +9,8 @@ prediction_model <- function(model, locs_pred, sets, run, call = rlang::caller_e
   n <- nrow(model$locs)
   pred <- align_points(read_points(locs_pred, "locs_pred", call), model$layout, list(cov = cov),
                        "locs_pred", call)$x
-  metric <- if (cov$kind == "function") metric_euclidean() else list(kind = "correlation", cov = cov)
+  metric <- if (cov$kind == "function") metric_euclidean()
+            else list(kind = "correlation", cov = cov)
   check_values(pred, metric, arg = "locs_pred", call = call)
   index <- if (inherits(sets, "covertree_neighbors")) sets$index else sets
   storage.mode(index) <- "integer"
@@ -19,21 +20,24 @@ prediction_model <- function(model, locs_pred, sets, run, call = rlang::caller_e
   }
   noise <- (model$noise %||% numeric(n)) + cov$nugget
   cov$nugget <- 0
-  both <- list(cov = cov, locs = rbind(unname(model$locs), unname(pred)), index = index, first = n + 1L,
+  both <- list(cov = cov, locs = rbind(unname(model$locs), unname(pred)), index = index,
+               first = n + 1L,
                noise = c(noise, numeric(nrow(pred))), group = model$group, settled = TRUE)
   if (is.null(model$metric)) return(both)
   both$metric <- model$metric
   add_low_rank(both, run)
 }
 
-# What the observations say about new places, whatever was observed: a factor of the new places. With
-# inducing points it needs that of the observations (process_factor()), made where `observed` is NULL.
+# What the observations say about new places, whatever was observed: a factor of the new places.
+# With inducing points it needs that of the observations (process_factor()), made where `observed`
+# is NULL.
 prediction_factor <- function(model, locs_pred, sets, run, observed = NULL,
                               call = rlang::caller_env()) {
   pred <- prediction_model(model, locs_pred, sets, run, call)
   factor <- c(factor_weights(pred, run), pred[c("index", "first")])
   if (is.null(pred$metric)) return(factor)
-  factor$V <- t(pred$V[seq_len(pred$rank), pred$first - 1L + seq_along(factor$variance), drop = FALSE])
+  factor$V <- t(pred$V[seq_len(pred$rank), pred$first - 1L + seq_along(factor$variance),
+                       drop = FALSE])
   factor$observed <- observed %||% process_factor(model, run)
   factor
 }
@@ -53,11 +57,12 @@ continue_columns <- function(factor, columns, run, added = NULL) {
   n <- nrow(columns)
   new <- length(factor$variance)
   start <- added %||% matrix(0, new, ncol(columns))
-  weights_product(factor, "B^-1", rbind(unname(columns), start), run)[n + seq_len(new), , drop = FALSE]
+  weights_product(factor, "B^-1", rbind(unname(columns), start), run)[n + seq_len(new), ,
+                                                                      drop = FALSE]
 }
 
-# Variances at the new places given the observations: with inducing points, P being the covariance of
-# their part, the residual process's and q' P q, q what is left of V at the new places.
+# Variances at the new places given the observations: with inducing points, P being the covariance
+# of their part, the residual process's and q' P q, q what is left of V at the new places.
 prediction_variances <- function(factor, run) {
   variance <- residual_variances(factor, run)
   if (is.null(factor$V)) return(variance)

@@ -1,4 +1,5 @@
-# Adds to an index what its correlation needs: embedded coordinates, their k-d order, V and p by position.
+# Adds to an index what its correlation needs: embedded coordinates, their k-d order, V and p by
+# position.
 add_residual <- function(index, run, call = rlang::caller_env()) {
   metric <- index$metric
   embedded <- .Call(C_ffi_embed, index$x, metric$cov)
@@ -13,7 +14,8 @@ add_residual <- function(index, run, call = rlang::caller_env()) {
   index
 }
 
-# V and p of embedded points, position by position (order NULL: as they come): computed, the user's own, or none.
+# V and p of embedded points, position by position (order NULL: as they come): computed, the user's
+# own, or none.
 factor_rows <- function(metric, embedded, order, V, p, run, call) {
   n <- nrow(embedded)
   variance <- metric$cov$variance
@@ -38,13 +40,16 @@ factor_rows <- function(metric, embedded, order, V, p, run, call) {
     p <- rep(variance, n)
   }
   if (metric$kind == "residual" && metric$nugget) p <- p + metric$cov$nugget
-  list(residual = list(embedded = embedded, V = V, p = as.double(p), rank = as.integer(rank)), stats = stats)
+  list(residual = list(embedded = embedded, V = V, p = as.double(p), rank = as.integer(rank)),
+       stats = stats)
 }
 
 warn_explained <- function(explained, n) {
   if (explained == 0) return(invisible())
-  cli::cli_warn(c("{explained} of {n} point{?s} {?is/are} explained by the low-rank part: their residual variance is 0.",
-                  i = "Their residual correlation with every other point is taken as 0."), class = "covertree_warning")
+  cli::cli_warn(
+    c("{explained} of {n} point{?s} {?is/are} explained by the low-rank part: no variance is left.",
+                  i = "Their residual correlation with every other point is taken as 0."),
+                class = "covertree_warning")
 }
 
 # What new query points bring along: embedded coordinates and their rows of the factor.
@@ -56,10 +61,13 @@ query_residual <- function(index, points, run, call) {
                  i = "Attach them by {.fn with_factor}."), call = call)
   }
   if (!is.null(metric$L) && !is.null(V)) {
-    stop_input("New points must not bring {.arg V}: the metric computes it from the inducing points.", call = call)
+    stop_input(
+      "New points must not bring {.arg V}: the metric computes it from the inducing points.",
+      call = call)
   }
   if (!is.null(V) && ncol(V) != index$residual$rank) {
-    stop_input("{.arg V} of new points must have {index$residual$rank} column{?s}, not {ncol(V)}.", call = call)
+    stop_input("{.arg V} of new points must have {index$residual$rank} column{?s}, not {ncol(V)}.",
+               call = call)
   }
   embedded <- .Call(C_ffi_embed, points$x, metric$cov)
   factor_rows(metric, embedded, NULL, V, points$p, run, call)$residual

@@ -3,7 +3,8 @@
 # What a user asks for, checked: list(select, cov, candidates, by).
 check_selection <- function(select, cov, candidates, by, oversample, call = rlang::caller_env()) {
   if (select == "nearest") {
-    if (!is.null(cov)) stop_input("{.arg cov} is for {.code select = \"conditional\"}.", call = call)
+    if (!is.null(cov))
+      stop_input("{.arg cov} is for {.code select = \"conditional\"}.", call = call)
     return(NULL)
   }
   if (!is.null(cov)) check_covariance(cov, arg = "cov", call = call)
@@ -21,7 +22,8 @@ select_neighbors <- function(index, queries, m, selection, run, call = rlang::ca
   count <- asking_count(queries, index)
   parts <- lapply(row_chunks(count, selection$candidates * m), function(rows) {
     some <- if (length(rows) == count) list(index = queries, scored = scored$queries)
-            else list(index = pick_queries(queries, rows), scored = pick_queries(scored$queries, rows))
+            else list(index = pick_queries(queries, rows),
+                      scored = pick_queries(scored$queries, rows))
     candidates <- find_candidates(index, scored$index, some, m, selection, run)
     choose_sets(scored, some, candidates, m, run)
   })
@@ -50,7 +52,8 @@ join_parts <- function(parts) {
 }
 
 # The index whose process scores candidates, with its queries: the index itself where its metric has
-# a covariance, otherwise one of the same points by the covariance given. nugget: what variances lack.
+# a covariance, otherwise one of the same points by the covariance given. nugget: what variances
+# lack.
 scoring_index <- function(index, queries, selection, run, call) {
   own <- is_correlation(index$metric)
   if (own && !is.null(selection$cov)) {
@@ -70,7 +73,8 @@ scoring_index <- function(index, queries, selection, run, call) {
     return(list(index = index, queries = queries, nugget = cov$nugget, cov = cov))
   }
   by <- light_index(index$x, metric_correlation(cov), run, "locs", call)
-  if (!is.null(queries$points)) queries$residual <- query_residual(by, new_points(queries$points), run, call)
+  if (!is.null(queries$points))
+    queries$residual <- query_residual(by, new_points(queries$points), run, call)
   list(index = by, queries = queries, nugget = cov$nugget, cov = cov)
 }
 

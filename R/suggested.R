@@ -2,5 +2,6 @@
 need_package <- function(package, why, call = rlang::caller_env()) {
   if (requireNamespace(package, quietly = TRUE)) return(invisible())
   line <- paste0("install.packages(\"", package, "\")")
-  stop_input(c("Package {.pkg {package}} is needed {why}.", i = "Install it with {.code {line}}."), kind = "package", call = call)
+  stop_input(c("Package {.pkg {package}} is needed {why}.", i = "Install it with {.code {line}}."),
+             kind = "package", call = call)
 }

@@ -14,7 +14,8 @@ default_threads <- function() {
   max(1L, .Call(C_ffi_processors) %/% 2L)
 }
 
-# What the session was told by its scheduler, its user or a package check. OpenMP takes a list, a number per level.
+# What the session was told by its scheduler, its user or a package check. OpenMP takes a list, a
+# number per level.
 thread_limits <- function() {
   openmp <- sub(",.*", "", Sys.getenv(c("OMP_NUM_THREADS", "OMP_THREAD_LIMIT")))
   limits <- suppressWarnings(as.integer(c(openmp, getOption("mc.cores", NA))))
@@ -23,7 +24,8 @@ thread_limits <- function() {
   limits[!is.na(limits) & limits >= 1]
 }
 
-# A process that parallel has forked before this package was loaded in it, unseen by the handler in C.
+# A process that parallel has forked before this package was loaded in it, unseen by the handler in
+# C.
 .onLoad <- function(libname, pkgname) {
   if (!"parallel" %in% loadedNamespaces()) return()
   is_child <- get0("isChild", envir = asNamespace("parallel"), mode = "function")
@@ -37,5 +39,6 @@ resolve_progress <- function(progress, call = rlang::caller_env()) {
 
 # simd names the kernels' instruction set, for tests that compare them: NULL is the best there is.
 run_settings <- function(threads, progress, simd = NULL, call = rlang::caller_env()) {
-  list(threads = resolve_threads(threads, call), progress = resolve_progress(progress, call), simd = simd)
+  list(threads = resolve_threads(threads, call), progress = resolve_progress(progress, call),
+       simd = simd)
 }

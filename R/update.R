@@ -1,8 +1,9 @@
 #' Renew an index for another metric
 #'
-#' Keeps the topology of a tree and gives it another metric's annotation when the parameters of a covariance change. It
-#' takes fewer distances than a new index, but about as long where the factor and the net of [metric_residual()], which
-#' are made anew, are most of the work: a new [cover_tree()] does as well. Neighbours are those of a new index.
+#' Keeps the topology of a tree and gives it another metric's annotation when the parameters of a
+#' covariance change. It takes fewer distances than a new index, but about as long where the factor
+#' and the net of [metric_residual()], which are made anew, are most of the work: a new
+#' [cover_tree()] does as well. Neighbours are those of a new index.
 #'
 #' @param object An index from [cover_tree()].
 #' @param metric The new metric.
@@ -17,7 +18,9 @@
 #' @export
 update.cover_tree <- function(object, metric, ..., threads = NULL, progress = NULL) {
   check_given(metric)
-  if (...length()) stop_input("{.arg ...} must be empty: {.fn update} of an index takes a metric, {.arg threads} and {.arg progress}.")
+  if (...length())
+    stop_input(
+      "{.arg ...} must be empty: an index is updated by a metric, {.arg threads}, {.arg progress}.")
   check_index(object, rlang::current_env())
   run <- run_settings(threads, progress)
   index <- new_index(given_points(object), metric, arg = "object", run = run)

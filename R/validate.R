@@ -1,14 +1,16 @@
 # Errors of bad input, and checks that only assert.
 
 # Raises a condition of class covertree_error_<kind>; message is cli text.
-stop_input <- function(message, ..., kind = "input", call = rlang::caller_env(), envir = parent.frame()) {
+stop_input <- function(message, ..., kind = "input", call = rlang::caller_env(),
+                       envir = parent.frame()) {
   cli::cli_abort(message, ..., class = c(paste0("covertree_error_", kind), "covertree_error"),
                  call = call, .envir = envir)
 }
 
 # Called by the glue for a status of the core.
 stop_status <- function(code, message) {
-  kind <- switch(as.character(code), "1" = "memory", "4" = "index", "5" = "metric", "6" = "factor", "input")
+  kind <- switch(as.character(code), "1" = "memory", "4" = "index", "5" = "metric", "6" = "factor",
+                 "input")
   rlang::abort(paste0("Search failed: ", message, "."), call = NULL,
                class = c(paste0("covertree_error_", kind), "covertree_error"))
 }
@@ -19,7 +21,8 @@ check_some_rows <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_
 
 # Values that the metric cannot take: not finite, overflowing, off the globe, or a zero vector.
 check_values <- function(x, metric, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
-  place <- if (is_correlation(metric)) .Call(C_ffi_covariance_check, x, metric$cov) else .Call(C_ffi_check_points, x, metric)
+  place <- if (is_correlation(metric)) .Call(C_ffi_covariance_check, x, metric$cov)
+           else .Call(C_ffi_check_points, x, metric)
   if (place[1] == 0) return(invisible())
   row <- place[1]
   if (place[2] == 0) {
@@ -46,14 +49,17 @@ check_given <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env(
 }
 
 # What the user has written for an argument, where that is a name; else the argument's own.
-written <- function(expr, arg) if (is.symbol(expr) && !identical(expr, quote(.))) as.character(expr) else arg
+written <- function(expr, arg) {
+  if (is.symbol(expr) && !identical(expr, quote(.))) as.character(expr) else arg
+}
 
 # One of the choices that the caller's formal argument lists, the first by default.
 match_choice <- function(value, arg = rlang::caller_arg(value), call = rlang::caller_env()) {
   choices <- eval(formals(sys.function(sys.parent()))[[arg]])
   if (identical(value, choices)) return(choices[1])
   if (!rlang::is_string(value) || !value %in% choices) {
-    stop_input(c("{.arg {arg}} must be one of {.or {.val {choices}}}.", x = "It is {describe(value)}."), call = call)
+    stop_input(c("{.arg {arg}} must be one of {.or {.val {choices}}}.",
+                 x = "It is {describe(value)}."), call = call)
   }
   value
 }

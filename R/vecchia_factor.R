@@ -28,8 +28,8 @@
 #'
 #' @return `vecchia_factor()` returns a list of class `vecchia_factor`: `index` (the sets),
 #'   `weights` (as the index lies, 0 where there is no neighbour), `variance` (conditional
-#'   variances), `cov` and `noise`, with inducing points `low_rank` (`V` and `Z`, the eigenvalues and
-#'   vectors of `Z'Z`, and the points), and `dropped`, the number of neighbours left out as
+#'   variances), `cov` and `noise`, with inducing points `low_rank` (`V` and `Z`, the eigenvalues
+#'   and vectors of `Z'Z`, and the points), and `dropped`, the number of neighbours left out as
 #'   [vecchia_loglik()] says.
 #'   `solve()`, `whiten()`, `colour()` return a vector or matrix as they were given; `simulate()` a
 #'   matrix with a column for each draw; `determinant()` what it returns for matrices.
@@ -134,7 +134,8 @@ rank_part <- function(factor, x, power) {
 
 check_factor_object <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
   if (!inherits(x, "vecchia_factor")) {
-    stop_input(c("{.arg {arg}} must be a result of {.fn vecchia_factor}.", x = "It is {describe(x)}."),
+    stop_input(c("{.arg {arg}} must be a result of {.fn vecchia_factor}.",
+                 x = "It is {describe(x)}."),
                call = call)
   }
 }
@@ -185,7 +186,8 @@ simulate.vecchia_factor <- function(object, nsim = 1, seed = NULL, ...) {
 
 #' @export
 format.vecchia_factor <- function(x, ...) {
-  paste0("<vecchia_factor> ", count_of(nrow(x), "place"), " x ", count_of(ncol(x$index), "neighbour"),
+  paste0("<vecchia_factor> ", count_of(nrow(x), "place"), " x ",
+         count_of(ncol(x$index), "neighbour"),
          if (!is.null(x$low_rank)) paste0(", ", count_of(ncol(x$low_rank$Z), "inducing point")),
          ", ", format(x$cov))
 }

@@ -31,7 +31,8 @@ make_globe <- function(kind, n) {
 all_metrics <- function(d) {
   list(
     metric_euclidean(), metric_euclidean(scale = seq(0.5, 2, length.out = d)), metric_manhattan(),
-    metric_maximum(), metric_minkowski(3), metric_minkowski(1.5), metric_angular(), metric_great_circle(),
+    metric_maximum(), metric_minkowski(3), metric_minkowski(1.5), metric_angular(),
+    metric_great_circle(),
     metric_mahalanobis(0.5^abs(outer(1:d, 1:d, "-")) * outer(1:d, 1:d)),
     metric_function(function(a, B) {
       s <- 0

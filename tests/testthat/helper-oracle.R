@@ -1,4 +1,5 @@
-# The independent brute force: plain R, all pairs, nothing shared with the package but the definitions in the documentation.
+# The independent brute force: plain R, all pairs, nothing shared with the package but the
+# definitions in the documentation.
 
 # Distances of point a to the rows of B, summed column by column in double precision.
 oracle_distance <- function(metric, a, B) {
@@ -8,7 +9,8 @@ oracle_distance <- function(metric, a, B) {
     s
   }
   square <- function(t) t * t
-  divide <- function(x) if (is.null(metric$scale)) x else sweep(x, 2, rep_len(metric$scale, ncol(x)), "/")
+  divide <- function(x) if (is.null(metric$scale)) x
+                        else sweep(x, 2, rep_len(metric$scale, ncol(x)), "/")
   switch(metric$kind,
     euclidean = sqrt(sum_columns(square, drop(divide(t(a))), divide(B))),
     manhattan = sum_columns(abs, a, B),
@@ -16,8 +18,10 @@ oracle_distance <- function(metric, a, B) {
     minkowski = sum_columns(function(t) abs(t)^metric$power, a, B)^(1 / metric$power),
     angular = oracle_angle(drop(unit_rows(t(a))), unit_rows(B)),
     great_circle = metric$radius * oracle_angle(drop(sphere_rows(t(a))), sphere_rows(B)),
-    mahalanobis = sqrt(sum_columns(square, drop(map_rows(metric$map, t(a))), map_rows(metric$map, B))),
-    sphere_time = sqrt(sum_columns(square, drop(sphere_time_rows(metric, t(a))), sphere_time_rows(metric, B))),
+    mahalanobis = sqrt(sum_columns(square, drop(map_rows(metric$map, t(a))),
+                                   map_rows(metric$map, B))),
+    sphere_time = sqrt(sum_columns(square, drop(sphere_time_rows(metric, t(a))),
+                                   sphere_time_rows(metric, B))),
     `function` = metric$f(a, B)
   )
 }
@@ -67,7 +71,8 @@ sphere_rows <- function(x) {
 
 # The k nearest candidates of each query by (distance, row): list(index, distance).
 # limit: rows up to this are candidates; own: the row to leave out, or NA.
-oracle_knn <- function(metric, x, k, query = x, own = rep(NA, nrow(query)), limit = rep(nrow(x), nrow(query))) {
+oracle_knn <- function(metric, x, k, query = x, own = rep(NA, nrow(query)),
+                       limit = rep(nrow(x), nrow(query))) {
   index <- matrix(NA_integer_, nrow(query), k)
   distance <- matrix(NA_real_, nrow(query), k)
   for (q in seq_len(nrow(query))) {
@@ -81,14 +86,17 @@ oracle_knn <- function(metric, x, k, query = x, own = rep(NA, nrow(query)), limi
   list(index = index, distance = distance)
 }
 
-oracle_within <- function(metric, x, radius, query = x, own = rep(NA, nrow(query)), limit = rep(nrow(x), nrow(query))) {
+oracle_within <- function(metric, x, radius, query = x, own = rep(NA, nrow(query)),
+                          limit = rep(nrow(x), nrow(query))) {
   all <- oracle_knn(metric, x, nrow(x), query, own, limit)
-  near <- lapply(seq_len(nrow(query)), function(q) which(!is.na(all$distance[q, ]) & all$distance[q, ] <= radius))
+  near <- lapply(seq_len(nrow(query)),
+                 function(q) which(!is.na(all$distance[q, ]) & all$distance[q, ] <= radius))
   list(index = lapply(seq_along(near), function(q) all$index[q, near[[q]]]),
        distance = lapply(seq_along(near), function(q) all$distance[q, near[[q]]]))
 }
 
 expect_same_neighbors <- function(found, truth) {
   act <- list(index = unname(found$index), distance = unname(found$distance))
-  testthat::expect_identical(act, list(index = unname(truth$index), distance = unname(truth$distance)))
+  testthat::expect_identical(act,
+                             list(index = unname(truth$index), distance = unname(truth$distance)))
 }

@@ -10,10 +10,12 @@ oracle_correlation <- function(cov, h) {
       ifelse(h == 0, 1, 2^(1 - nu) / gamma(nu) * s^nu * besselK(s, nu))
     },
     powered = exp(-h^nu),
-    wendland = pmax(1 - h, 0)^(2 * nu + 2) * switch(nu + 1, 1, 4 * h + 1, (35 * h^2 + 18 * h + 3) / 3))
+    wendland = pmax(1 - h, 0)^(2 * nu + 2) *
+      switch(nu + 1, 1, 4 * h + 1, (35 * h^2 + 18 * h + 3) / 3))
 }
 
-# Rows divided by their lengthscales, the first two columns on the sphere where the covariance says so.
+# Rows divided by their lengthscales, the first two columns on the sphere where the covariance says
+# so.
 oracle_embedded <- function(cov, x) {
   if (!cov$lonlat) return(sweep(x, 2, rep_len(cov$lengthscale, ncol(x)), "/"))
   scale <- rep_len(cov$lengthscale, ncol(x) - 1)
@@ -36,7 +38,8 @@ oracle_low_rank <- function(cov, x, u) {
   oracle_covariance(cov, x, u) %*% solve(chol(oracle_covariance(cov, u)))
 }
 
-# list(A, D): the full matrix of weights, and conditional variances, of a dense covariance matrix with noise on its diagonal.
+# list(A, D): the full matrix of weights, and conditional variances, of a dense covariance matrix
+# with noise on its diagonal.
 oracle_weights <- function(K, index) {
   A <- matrix(0, nrow(K), nrow(K))
   D <- diag(K)
@@ -74,8 +77,10 @@ oracle_loglik <- function(y, S, X = NULL, method = "ML") {
 process_families <- list(
   exponential = cov_exponential, gaussian = cov_gaussian,
   matern32 = function(...) cov_matern(1.5, ...), matern52 = function(...) cov_matern(2.5, ...),
-  matern72 = function(...) cov_matern(3.5, ...), powered = function(...) cov_powered_exponential(1.3, ...),
-  matern_rough = function(...) cov_matern(0.4, ...), matern_smooth = function(...) cov_matern(2.2, ...),
+  matern72 = function(...) cov_matern(3.5, ...),
+  powered = function(...) cov_powered_exponential(1.3, ...),
+  matern_rough = function(...) cov_matern(0.4, ...),
+  matern_smooth = function(...) cov_matern(2.2, ...),
   wendland0 = function(...) cov_wendland(0, ...), wendland1 = function(...) cov_wendland(1, ...),
   wendland2 = function(...) cov_wendland(2, ...))
 
@@ -85,7 +90,8 @@ process_layouts <- function(n) {
        ard = list(locs = matrix(runif(3 * n), n), lengthscale = c(0.3, 0.5, 0.9), lonlat = FALSE),
        line = list(locs = matrix(runif(n), n), lengthscale = 0.1, lonlat = FALSE),
        sphere = list(locs = make_globe("continuous", n), lengthscale = 0.5, lonlat = TRUE),
-       sphere_time = list(locs = cbind(make_globe("continuous", n), runif(n)), lengthscale = c(0.5, 0.7), lonlat = TRUE))
+       sphere_time = list(locs = cbind(make_globe("continuous", n), runif(n)),
+                          lengthscale = c(0.5, 0.7), lonlat = TRUE))
 }
 
 # In place of rnorm(): the numbers given, in turn.

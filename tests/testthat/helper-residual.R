@@ -1,11 +1,12 @@
-# The oracle of correlation metrics: all pairs by the canonical routine, sorted in R. That routine itself is compared with the
-# plain formula by tests.
+# The oracle of correlation metrics: all pairs by the canonical routine, sorted in R. That routine
+# itself is compared with the plain formula by tests.
 canonical_distance <- function(tree, i, rows) {
   .Call(covertree:::C_ffi_distance, tree, i, as.integer(rows), covertree:::run_settings(1, FALSE))
 }
 
 # The k nearest of rows `rows` among rows 1 .. limit: list(index, distance).
-brute_force <- function(tree, k, rows = seq_len(length(tree)), limit = rep(length(tree), length(rows))) {
+brute_force <- function(tree, k, rows = seq_len(length(tree)),
+                        limit = rep(length(tree), length(rows))) {
   index <- matrix(NA_integer_, length(rows), k)
   distance <- matrix(NA_real_, length(rows), k)
   for (q in seq_along(rows)) {

@@ -2,14 +2,16 @@
 
 argo_profiles <- function() {
   argo <- GpGp::argo2016
-  cbind(lon = argo$lon %% 360, lat = argo$lat, day = argo$day - min(argo$day))[sample(length(argo$lon)), ]
+  cbind(lon = argo$lon %% 360, lat = argo$lat,
+        day = argo$day - min(argo$day))[sample(length(argo$lon)), ]
 }
 
 # rho of some rows with all, by the formula of the man page and R's own linear algebra.
 plain_correlation <- function(x, rows, u, lengthscale) {
   embed <- function(x) {
     angle <- x[, 1:2] * pi / 180
-    cbind(cbind(cos(angle[, 1]) * cos(angle[, 2]), sin(angle[, 1]) * cos(angle[, 2]), sin(angle[, 2])) / lengthscale[1],
+    cbind(cbind(cos(angle[, 1]) * cos(angle[, 2]), sin(angle[, 1]) * cos(angle[, 2]),
+                sin(angle[, 2])) / lengthscale[1],
           x[, 3] / lengthscale[2])
   }
   k <- function(a, b) {
@@ -40,7 +42,8 @@ test_that("exact neighbours of argo floats are those of all pairs, and Euclid mi
   for (name in names(searches)) {
     found <- find_knn(tree, rows = rows, k = 30, predecessors = name == "earlier")
     expect_same_neighbors(found, brute_force(tree, 30, rows, searches[[name]]))
-    near <- find_knn(x, rows = rows, k = 30, predecessors = name == "earlier", metric = metric_correlation(cov))
+    near <- find_knn(x, rows = rows, k = 30, predecessors = name == "earlier",
+                     metric = metric_correlation(cov))
     misses[name] <- 1 - mean(neighbor_recall(near, found))
   }
   expect_gt(misses[["all"]], 0.12)
@@ -60,6 +63,10 @@ test_that("residual correlations of argo floats are those of the formula", {
   found <- find_knn(tree, rows = rows, k = 30)
   rho <- plain_correlation(x, rows, u, c(0.1, 60))
   rho[cbind(seq_along(rows), rows)] <- 0
-  expect_equal(1 - found$distance^2, t(apply(abs(rho), 1, function(r) sort(r, decreasing = TRUE)[1:30])), tolerance = 1e-8)
-  expect_equal(1 - found$distance^2, matrix(abs(rho)[cbind(seq_along(rows), c(found$index))], length(rows)), tolerance = 1e-8)
+  expect_equal(1 - found$distance^2,
+               t(apply(abs(rho), 1, function(r) sort(r, decreasing = TRUE)[1:30])),
+               tolerance = 1e-8)
+  expect_equal(1 - found$distance^2,
+               matrix(abs(rho)[cbind(seq_along(rows), c(found$index))], length(rows)),
+               tolerance = 1e-8)
 })

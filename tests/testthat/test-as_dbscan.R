@@ -7,7 +7,8 @@ test_that("dbscan clusters our neighbours within a radius as its own", {
   own <- dbscan::frNN(x, eps = 0.25)
   expect_equal(ours$id, own$id, ignore_attr = TRUE)
   expect_equal(ours$dist, own$dist, ignore_attr = TRUE)
-  expect_identical(dbscan::dbscan(ours, minPts = 5)$cluster, dbscan::dbscan(x, eps = 0.25, minPts = 5)$cluster)
+  expect_identical(dbscan::dbscan(ours, minPts = 5)$cluster,
+                   dbscan::dbscan(x, eps = 0.25, minPts = 5)$cluster)
   expect_identical(dbscan::comps(ours), dbscan::comps(own))
   expect_output(print(ours), "frNN|neighbors")
 })
@@ -17,9 +18,11 @@ test_that("functions of the k nearest run on ours", {
   x <- matrix(rnorm(120), 60, dimnames = list(paste0("p", 1:60), NULL))
   ours <- as_dbscan(find_knn(x, k = 6))
   own <- dbscan::kNN(x, k = 6)
-  expect_equal(unclass(ours)[c("id", "dist", "k")], unclass(own)[c("id", "dist", "k")], ignore_attr = TRUE)
+  expect_equal(unclass(ours)[c("id", "dist", "k")], unclass(own)[c("id", "dist", "k")],
+               ignore_attr = TRUE)
   expect_equal(dbscan::sNN(ours, k = 6)$shared, dbscan::sNN(own, k = 6)$shared, ignore_attr = TRUE)
-  expect_equal(dbscan::jpclust(ours, k = 6, kt = 3)$cluster, dbscan::jpclust(own, k = 6, kt = 3)$cluster, ignore_attr = TRUE)
+  expect_equal(dbscan::jpclust(ours, k = 6, kt = 3)$cluster,
+               dbscan::jpclust(own, k = 6, kt = 3)$cluster, ignore_attr = TRUE)
   expect_equal(dbscan::adjacencylist(ours), dbscan::adjacencylist(own), ignore_attr = TRUE)
   expect_equal(dbscan::kNN(ours, k = 2)$id, dbscan::kNN(own, k = 2)$id, ignore_attr = TRUE)
 })

@@ -6,7 +6,8 @@ test_that("a graph has the points as vertices and an edge to each neighbour", {
   nn <- find_knn(x, k = 3)
   g <- igraph::as.igraph(nn)
   expect_equal(igraph::vcount(g), 30)
-  expect_equal(unname(igraph::as_edgelist(g, names = FALSE)), as.matrix(unname(as.data.frame(nn)[c("from", "to")])), ignore_attr = TRUE)
+  expect_equal(unname(igraph::as_edgelist(g, names = FALSE)),
+               as.matrix(unname(as.data.frame(nn)[c("from", "to")])), ignore_attr = TRUE)
   expect_identical(igraph::V(g)$name, rownames(x))
   expect_identical(igraph::E(g)$distance, as.data.frame(nn)$distance)
 })

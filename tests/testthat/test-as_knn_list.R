@@ -8,7 +8,8 @@ test_that("lists of FNN and RANN are theirs", {
   y <- some_points(20) + 0.1
   if (requireNamespace("FNN", quietly = TRUE)) {
     expect_equal(as_knn_list(find_knn(x, k = 4), "FNN"), FNN::get.knn(x, k = 4))
-    expect_equal(as_knn_list(find_knn(x, y, k = 4), "FNN"), FNN::get.knnx(x, y, k = 4), ignore_attr = TRUE)
+    expect_equal(as_knn_list(find_knn(x, y, k = 4), "FNN"), FNN::get.knnx(x, y, k = 4),
+                 ignore_attr = TRUE)
   }
   skip_if_not_installed("RANN")
   expect_equal(as_knn_list(find_knn(x, k = 4), "RANN"), RANN::nn2(x, k = 5))
@@ -23,7 +24,8 @@ test_that("self comes first among duplicates, too", {
     expect_identical(near$idx, rbind(c(1L, 2L, 3L), c(2L, 1L, 3L), c(3L, 1L, 2L), c(4L, 1L, 2L)))
     expect_identical(near$dist[1:3, ], matrix(0, 3, 3))
   }
-  expect_identical(unname(as_knn_list(find_knn(x, k = 2, self = TRUE), "FNN")$nn.index), matrix(c(2L, 1L, 1L, 1L), ncol = 1))
+  expect_identical(unname(as_knn_list(find_knn(x, k = 2, self = TRUE), "FNN")$nn.index),
+                   matrix(c(2L, 1L, 1L, 1L), ncol = 1))
 })
 
 test_that("uwot embeds our neighbours as its own", {

@@ -16,17 +16,24 @@ test_that("neighbour info is spNNGP's own, and spNNGP runs on it", {
   y <- rnorm(40)
   run <- function(...) {
     set.seed(1)
-    suppressWarnings(spNNGP::spNNGP(y ~ 1, coords = s$locs, starting = list(phi = 6, sigma.sq = 1, tau.sq = 0.1), n.neighbors = 4,
-                   tuning = list(phi = 0.1, sigma.sq = 0.1, tau.sq = 0.1), cov.model = "exponential", n.samples = 5,
-                   priors = list(phi.Unif = c(1, 30), sigma.sq.IG = c(2, 1), tau.sq.IG = c(2, 0.1)), verbose = FALSE,
-                   return.neighbor.info = TRUE, ...)) # it says that it does not check what it is given
+    suppressWarnings(spNNGP::spNNGP(y ~ 1, coords = s$locs,
+                                    starting = list(phi = 6, sigma.sq = 1, tau.sq = 0.1),
+                                    n.neighbors = 4,
+                   tuning = list(phi = 0.1, sigma.sq = 0.1, tau.sq = 0.1),
+                   cov.model = "exponential", n.samples = 5,
+                   priors = list(phi.Unif = c(1, 30), sigma.sq.IG = c(2, 1), tau.sq.IG = c(2, 0.1)),
+                   verbose = FALSE,
+                   # it says that it does not check what it is given
+                   return.neighbor.info = TRUE, ...))
   }
   own <- run(ord = s$order)
   info <- as_spnngp(s$nn, s$order)
   expect_identical(info$nn.indx.lu, as.integer(own$neighbor.info$nn.indx.lu))
-  expect_identical(sets_of(info$nn.indx, info$nn.indx.lu), sets_of(own$neighbor.info$nn.indx, own$neighbor.info$nn.indx.lu))
+  expect_identical(sets_of(info$nn.indx, info$nn.indx.lu),
+                   sets_of(own$neighbor.info$nn.indx, own$neighbor.info$nn.indx.lu))
   expect_identical(names(info), names(own$neighbor.info))
-  expect_equal(run(neighbor.info = info)$p.theta.samples, own$p.theta.samples, tolerance = 1e-6, ignore_attr = TRUE)
+  expect_equal(run(neighbor.info = info)$p.theta.samples, own$p.theta.samples, tolerance = 1e-6,
+               ignore_attr = TRUE)
 })
 
 test_that("BRISC's neighbours are its own, and its estimates on ours agree", {
@@ -41,7 +48,8 @@ test_that("BRISC's neighbours are its own, and its estimates on ours agree", {
   expect_identical(sets_of(ours$nnIndx, ours$nnIndxLU), sets_of(own$nnIndx, own$nnIndxLU))
   y <- rnorm(60)
   fit <- function(neighbor) {
-    f <- suppressWarnings(BRISC::BRISC_estimation(s$locs, y, n.neighbors = 5, order = "Sum_coords", neighbor = neighbor,
+    f <- suppressWarnings(BRISC::BRISC_estimation(s$locs, y, n.neighbors = 5, order = "Sum_coords",
+                                                  neighbor = neighbor,
                                                   verbose = FALSE)) # about its 1.0.0
     f$Theta
   }

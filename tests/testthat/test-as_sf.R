@@ -11,8 +11,10 @@ test_that("lines join queries and neighbours in the points' system", {
 })
 
 test_that("new queries and tables without a system work, missing queries are told", {
-  near <- find_within(quakes[1:40, c("long", "lat")], query = cbind(long = 180, lat = -20), radius = 3)
-  lines <- sf::st_as_sf(near, quakes[1:40, c("lat", "long")], query = cbind(long = 180, lat = -20), crs = 4326)
+  near <- find_within(quakes[1:40, c("long", "lat")], query = cbind(long = 180, lat = -20),
+                      radius = 3)
+  lines <- sf::st_as_sf(near, quakes[1:40, c("lat", "long")], query = cbind(long = 180, lat = -20),
+                        crs = 4326)
   expect_equal(nrow(lines), length(near$index[[1]]))
   expect_equal(unname(sf::st_coordinates(lines)[1, 1:2]), c(180, -20))
   expect_error(sf::st_as_sf(near, quakes[1:40, c("long", "lat")]), class = "covertree_error_input")

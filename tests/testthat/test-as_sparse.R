@@ -9,7 +9,8 @@ test_that("a sparse matrix holds each query's neighbours in its row", {
   expect_identical(dimnames(A), dimnames(D))
   for (i in 1:30) expect_equal(A[i, nn$index[i, ]], D[i, nn$index[i, ]])
   expect_identical(sum(as_sparse(nn, values = "connectivity")), 120)
-  expect_equal(sum(as_sparse(find_within(x, radius = 0.2), values = function(d) d^2)), sum(D[D <= 0.2]^2))
+  expect_equal(sum(as_sparse(find_within(x, radius = 0.2), values = function(d) d^2)),
+               sum(D[D <= 0.2]^2))
   expect_identical(dim(as_sparse(find_knn(x, rows = 3:5, k = 2))), c(3L, 30L))
   expect_identical(dim(as_sparse(vecchia_neighbors(x, m = 2, locs_pred = x[1:2, ]))), c(2L, 32L))
 })
@@ -30,6 +31,7 @@ test_that("what has no sparse form, and wrong values, are errors", {
 })
 
 test_that("a missing package is an error with its install line", {
-  expect_error(covertree:::need_package("no.such.package", "for this test"), "install.packages(\"no.such.package\")",
+  expect_error(covertree:::need_package("no.such.package", "for this test"),
+               "install.packages(\"no.such.package\")",
                fixed = TRUE, class = "covertree_error_package")
 })

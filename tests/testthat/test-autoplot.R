@@ -17,21 +17,25 @@ test_that("distances by rank are quantiles", {
   p <- ggplot2::autoplot(nn, type = "distance")
   expect_equal(unname(p$data$median), unname(apply(nn$distance, 2, median)))
   expect_error(ggplot2::autoplot(nn), class = "covertree_error_input")
-  expect_error(ggplot2::autoplot(find_knn(faithful, faithful, k = 2), faithful), class = "covertree_error_input")
+  expect_error(ggplot2::autoplot(find_knn(faithful, faithful, k = 2), faithful),
+               class = "covertree_error_input")
 })
 
 test_that("pictures are as they were", {
   skip_if_not_installed("vdiffr")
   locs <- quakes[, c("long", "lat")]
-  vdiffr::expect_doppelganger("edges of two queries", ggplot2::autoplot(find_knn(locs, k = 20), locs, rows = c(5, 90)))
-  vdiffr::expect_doppelganger("distance by rank", ggplot2::autoplot(find_knn(locs, k = 20), type = "distance"))
+  vdiffr::expect_doppelganger("edges of two queries",
+                              ggplot2::autoplot(find_knn(locs, k = 20), locs, rows = c(5, 90)))
+  vdiffr::expect_doppelganger("distance by rank",
+                              ggplot2::autoplot(find_knn(locs, k = 20), type = "distance"))
 })
 
 test_that("base pictures of several sets, near and over another plot", {
   skip_if_not_installed("vdiffr")
   locs <- quakes[, c("long", "lat")]
   nn <- vecchia_neighbors(locs, m = 10)
-  vdiffr::expect_doppelganger("two sets, zoomed", function() plot(nn, locs, row = c(400, 900), zoom = TRUE))
+  vdiffr::expect_doppelganger("two sets, zoomed",
+                              function() plot(nn, locs, row = c(400, 900), zoom = TRUE))
   vdiffr::expect_doppelganger("a set over a plot", function() {
     plot(locs, col = "grey90")
     plot(nn, locs, row = 900, add = TRUE)

@@ -61,7 +61,8 @@ test_that("rows, limits, radius and flags are checked", {
   expect_input_error(find_within(x), "radius")
   expect_input_error(find_knn(x, k = 1, self = NA), "self")
   expect_input_error(find_knn(x, k = 1, progress = "yes"), "progress")
-  for (bad in list(0, -2, 1.5, NA, "two")) expect_input_error(find_knn(x, k = 1, threads = bad), "threads")
+  for (bad in list(0, -2, 1.5, NA, "two")) expect_input_error(find_knn(x, k = 1, threads = bad),
+                                                              "threads")
 })
 
 test_that("metrics check their parameters", {
@@ -91,7 +92,8 @@ test_that("functions that are not a metric are refused", {
     "NA" = function(a, B) NA * ok(a, B),
     "triangle" = function(a, B) ok(a, B)^2
   )
-  for (why in names(refused)) expect_error(cover_tree(x, metric_function(refused[[why]])), why, class = "covertree_error_metric")
+  for (why in names(refused)) expect_error(cover_tree(x, metric_function(refused[[why]])), why,
+                                           class = "covertree_error_metric")
   late <- function(a, B) if (nrow(B) == 7) stop("lost") else ok(a, B)
   expect_error(cover_tree(matrix(as.double(1:8)), metric_function(late)), "lost")
 })
@@ -117,11 +119,13 @@ test_that("tampered indexes are refused, never followed", {
     function(t) { t$tree$point[2] <- 1L; t }, function(t) { t$tree$point[2] <- NA; t },
     function(t) { t$tree$radius[1] <- 0; t }, function(t) { t$tree$parent_distance[3] <- NaN; t },
     function(t) { t$tree$level[2] <- 999L; t }, function(t) { t$tree$size <- t$tree$size[-1]; t },
-    function(t) { t$tree <- NULL; t }, function(t) { t$x[1] <- NA; t }, function(t) { t$metric <- 3; t },
+    function(t) { t$tree <- NULL; t }, function(t) { t$x[1] <- NA; t },
+    function(t) { t$metric <- 3; t },
     function(t) { t$x <- t$x[-1, ]; t }
   )
   for (harm in damage) expect_error(tree_check(harm(tree)), class = "covertree_error")
-  for (harm in damage[c(1, 2, 3, 4, 8, 9, 10, 11, 12)]) expect_error(find_knn(harm(closure), k = 2), class = "covertree_error")
+  for (harm in damage[c(1, 2, 3, 4, 8, 9, 10, 11, 12)]) expect_error(find_knn(harm(closure), k = 2),
+                                                                     class = "covertree_error")
   for (value in list(0L, 101L, NA, 7L)) {
     broken <- tree
     broken$blocks[broken$blocks == 3] <- value
@@ -132,13 +136,15 @@ test_that("tampered indexes are refused, never followed", {
 
 test_that("random damage to an index is an error or a right answer", {
   set.seed(32)
-  tree <- cover_tree(matrix(runif(60), ncol = 2), metric_function(function(a, B) sqrt((a[1] - B[, 1])^2 + (a[2] - B[, 2])^2)))
+  tree <- cover_tree(matrix(runif(60), ncol = 2),
+                     metric_function(function(a, B) sqrt((a[1] - B[, 1])^2 + (a[2] - B[, 2])^2)))
   outcome <- replicate(400, {
     harmed <- tree
     part <- sample(names(tree$tree), 1)
     at <- sample(30, 1)
     value <- sample(list(0L, -1L, 31L, 1000000L, NA, .Machine$integer.max), 1)[[1]]
-    harmed$tree[[part]][at] <- if (is.double(tree$tree[[part]])) sample(c(NaN, -1, 1e300, 0), 1) else value
+    harmed$tree[[part]][at] <- if (is.double(tree$tree[[part]])) sample(c(NaN, -1, 1e300, 0), 1)
+                               else value
     tryCatch({
       tree_check(harmed)
       "accepted"
@@ -154,9 +160,12 @@ test_that("covariances, inducing points and factors are refused before anything 
   cov <- cov_matern(1.5, lengthscale = 0.4)
   u <- places[1:4, ] + 0.01
   for (bad in c(NA, NaN, Inf, 1e200)) {
-    expect_input_error(cover_tree(places, metric_residual(cov, replace(u, 7, bad))), "Row 3, column 2")
-    expect_input_error(cover_tree(replace(places, 24, bad), metric_residual(cov, u)), "Row 4, column 2")
-    expect_input_error(find_knn(places, replace(places, 24, bad), k = 1, metric = metric_residual(cov, u)), "Row 4, column 2")
+    expect_input_error(cover_tree(places, metric_residual(cov, replace(u, 7, bad))),
+                       "Row 3, column 2")
+    expect_input_error(cover_tree(replace(places, 24, bad), metric_residual(cov, u)),
+                       "Row 4, column 2")
+    expect_input_error(find_knn(places, replace(places, 24, bad), k = 1,
+                                metric = metric_residual(cov, u)), "Row 4, column 2")
     expect_input_error(inducing_points(replace(places, 24, bad), 3), "Row 4, column 2")
   }
   expect_input_error(cover_tree(places, metric_residual(cov, u[0, ])), "at least one row")
@@ -165,13 +174,17 @@ test_that("covariances, inducing points and factors are refused before anything 
   expect_error(inducing_points(places, 3, method = "grid"), "method")
   expect_input_error(inducing_points(places, 3, steps = -1), "steps")
   expect_input_error(inducing_points(places, 3, cov = "matern"), "covariance")
-  for (bad in list(-1, NA, Inf, "much", c(1, 2))) expect_input_error(metric_residual(cov, u, jitter = bad), "jitter")
+  for (bad in list(-1, NA, Inf, "much", c(1, 2))) expect_input_error(metric_residual(cov, u,
+      jitter = bad), "jitter")
   expect_input_error(metric_residual(cov, u, nugget = NA), "nugget")
   globe <- cov_exponential(lonlat = TRUE)
-  expect_input_error(cover_tree(cbind(1:3, c(0, 91, 2)), metric_correlation(globe)), "latitudes within")
-  expect_input_error(cover_tree(cbind(c(0, 800, 1), 1:3), metric_correlation(globe)), "longitudes within")
+  expect_input_error(cover_tree(cbind(1:3, c(0, 91, 2)), metric_correlation(globe)),
+                     "latitudes within")
+  expect_input_error(cover_tree(cbind(c(0, 800, 1), 1:3), metric_correlation(globe)),
+                     "longitudes within")
   expect_input_error(cover_tree(1:3, metric_correlation(globe)), "longitude and latitude")
-  expect_input_error(find_knn(places, k = 3, metric = metric_residual(cov, u), oversample = 1.5), "oversample")
+  expect_input_error(find_knn(places, k = 3, metric = metric_residual(cov, u), oversample = 1.5),
+                     "oversample")
   expect_identical(dim(find_knn(places, k = 3, metric = metric_residual(cov, u))), c(20L, 3L))
 })
 
@@ -198,29 +211,35 @@ test_that("a user's own factor is checked, of points and of queries", {
   expect_input_error(find_knn(tree, places[1:2, ], k = 1), "with_factor")
   expect_input_error(with_factor(places, V[-1, ], p[-1]), "row per point")
   expect_input_error(with_factor(places, replace(V, 2, NA), p), "row 2, column 1")
-  expect_input_error(find_knn(tree, with_factor(places[1:2, ], V[1:2, 1, drop = FALSE], p[1:2]), k = 1), "2 columns")
-  expect_input_error(find_knn(tree, with_factor(places[1:2, ], V[1:2, ], p[1:2] + 1), k = 1), "do not fit")
+  expect_input_error(find_knn(tree, with_factor(places[1:2, ], V[1:2, 1, drop = FALSE], p[1:2]),
+                              k = 1), "2 columns")
+  expect_input_error(find_knn(tree, with_factor(places[1:2, ], V[1:2, ], p[1:2] + 1), k = 1),
+                     "do not fit")
 })
 
-test_that("inducing points that are too close get jitter with one warning, or an error that names them", {
+test_that(
+  "inducing points that are too close get jitter with one warning, or an error that names them", {
   set.seed(35)
   places <- matrix(runif(400), 200)
   u <- rbind(matrix(runif(16), 8), c(0.5, 0.5), c(0.5, 0.5) + 1e-12)
   warned <- 0
-  tree <- withCallingHandlers(cover_tree(places, metric_residual(cov_gaussian(lengthscale = 2), u)), covertree_warning = function(w) {
+  tree <- withCallingHandlers(cover_tree(places, metric_residual(cov_gaussian(lengthscale = 2), u)),
+                              covertree_warning = function(w) {
     warned <<- warned + grepl("Jitter", conditionMessage(w))
     invokeRestart("muffleWarning")
   })
   expect_identical(warned, 1)
   expect_gt(tree$metric$jitter_used, 0)
   expect_match(format(tree$metric), "jitter")
-  expect_error(cover_tree(places, metric_residual(cov_gaussian(lengthscale = 2), u, jitter = 0)), "rows 9 and 10",
+  expect_error(cover_tree(places, metric_residual(cov_gaussian(lengthscale = 2), u, jitter = 0)),
+               "rows 9 and 10",
                class = "covertree_error_factor")
 })
 
 test_that("candidates without correlation fill up by row at distance 1", {
   line <- cbind(c(0, 0.1, 5, 10, 0.2))
-  found <- find_knn(line, k = 4, metric = metric_residual(cov_wendland(1, lengthscale = 1), cbind(20)))
+  found <- find_knn(line, k = 4,
+                    metric = metric_residual(cov_wendland(1, lengthscale = 1), cbind(20)))
   expect_identical(found$index[3, ], c(1L, 2L, 4L, 5L))
   expect_identical(found$distance[3, ], rep(1, 4))
   expect_identical(found$index[1, ], c(2L, 5L, 3L, 4L))

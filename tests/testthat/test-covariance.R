@@ -45,7 +45,8 @@ test_that("every covariance is its formula", {
   A <- matrix(runif(60), 20)
   B <- matrix(runif(90), 30)
   for (cov in all_covariances(variance = 2.5, lengthscale = c(0.3, 1, 2), nugget = 7)) {
-    expect_equal(core_covariance(cov, A, B), plain_covariance(cov, A, B), tolerance = 1e-11, label = format(cov))
+    expect_equal(core_covariance(cov, A, B), plain_covariance(cov, A, B), tolerance = 1e-11,
+                 label = format(cov))
   }
 })
 
@@ -60,7 +61,8 @@ test_that("the chord is taken on the sphere, and further columns have their own 
   A <- lonlat_points(20)
   B <- lonlat_points(30)
   for (cov in all_covariances(lengthscale = 0.5, lonlat = TRUE)) {
-    expect_equal(core_covariance(cov, A, B), plain_covariance(cov, A, B), tolerance = 1e-11, label = format(cov))
+    expect_equal(core_covariance(cov, A, B), plain_covariance(cov, A, B), tolerance = 1e-11,
+                 label = format(cov))
   }
   A <- cbind(A, runif(20))
   B <- cbind(B, runif(30))
@@ -117,7 +119,8 @@ test_that("GpGp's parameters give GpGp's covariances", {
     x <- cases[[name]][[2]]
     cov <- as_covariance(parms, name)
     theirs <- getExportedValue("GpGp", name)(parms, x)
-    expect_equal(core_covariance(cov, x) + diag(cov$nugget, nrow(x)), theirs, tolerance = 1e-10, label = name)
+    expect_equal(core_covariance(cov, x) + diag(cov$nugget, nrow(x)), theirs, tolerance = 1e-10,
+                 label = name)
   }
 })
 
@@ -125,7 +128,8 @@ test_that("GpGp's space-time covariances take any number of columns", {
   skip_if_not_installed("GpGp")
   x <- matrix(runif(80), 20)
   cov <- as_covariance(c(2, 0.3, 0.7, 0.1), "exponential_spacetime", columns = 4)
-  expect_equal(core_covariance(cov, x) + diag(0.2, 20), GpGp::exponential_spacetime(c(2, 0.3, 0.7, 0.1), x))
+  expect_equal(core_covariance(cov, x) + diag(0.2, 20),
+               GpGp::exponential_spacetime(c(2, 0.3, 0.7, 0.1), x))
 })
 
 test_that("GPBoost's parameters give GPBoost's covariances", {
@@ -135,7 +139,8 @@ test_that("GPBoost's parameters give GPBoost's covariances", {
   dimnames(d) <- NULL
   expect_equal(core_covariance(as_covariance(c(0.1, 2, 0.3), "exponential"), x), 2 * exp(-d / 0.3))
   expect_equal(core_covariance(as_covariance(c(0.1, 2, 0.3), "gaussian"), x), 2 * exp(-(d / 0.3)^2))
-  expect_equal(core_covariance(as_covariance(c(0.1, 2, 0.3), "powered_exponential", shape = 1.3), x),
+  expect_equal(core_covariance(as_covariance(c(0.1, 2, 0.3), "powered_exponential", shape = 1.3),
+                               x),
                2 * exp(-(d / 0.3)^1.3))
   s <- sqrt(5) * d / 0.3
   expect_equal(core_covariance(as_covariance(c(0.1, 2, 0.3), "matern", shape = 2.5), x),
@@ -143,12 +148,14 @@ test_that("GPBoost's parameters give GPBoost's covariances", {
   expect_identical(as_covariance(c(0.1, 2, 0.3), "matern", shape = 2.5)$nugget, 0.1)
   expect_identical(as_covariance(c(2, 0.3), "matern", shape = 2.5)$nugget, 0)
 
-  fit <- rbind(Param. = c(Error_term = 0.1, GP_var = 2, GP_range_1 = 0.3, GP_range_2 = 0.5), Std.dev. = 1)
+  fit <- rbind(Param. = c(Error_term = 0.1, GP_var = 2, GP_range_1 = 0.3, GP_range_2 = 0.5),
+               Std.dev. = 1)
   cov <- as_covariance(fit, "gaussian_ard")
   expect_equal(cov[c("variance", "nugget", "lengthscale")],
                list(variance = 2, nugget = 0.1, lengthscale = c(0.3, 0.5) / sqrt(2)))
   cov <- as_covariance(c(GP_var = 2, GP_range_1 = 0.3, GP_range_2 = 0.5), "matern_ard", shape = 1.5)
-  expect_equal(cov[c("variance", "nugget", "lengthscale")], list(variance = 2, nugget = 0, lengthscale = c(0.3, 0.5)))
+  expect_equal(cov[c("variance", "nugget", "lengthscale")],
+               list(variance = 2, nugget = 0, lengthscale = c(0.3, 0.5)))
   cov <- as_covariance(c(0.1, 2, 0.3, 0.5), "matern_space_time", shape = 1.5)
   expect_equal(cov$lengthscale, c(0.3, 0.5, 0.5))
 })
@@ -219,7 +226,8 @@ test_that("a covariance given as a function is checked when it is called", {
   expect_error(metric_residual(flat, V = x, p = x[, 1]), class = "covertree_error_input")
 })
 
-test_that("a covariance given as a function is asked for variances and the low-rank part once a point", {
+test_that(
+  "a covariance given as a function is asked for variances and the low-rank part once a point", {
   withr::local_seed(6)
   x <- matrix(runif(400), 200)
   u <- matrix(runif(14), 7)
@@ -239,7 +247,8 @@ test_that("a covariance given as a function is asked for variances and the low-r
   expect_equal(found$index, find_knn(x, rows = 1:3, k = 4, metric = metric_residual(cov, u))$index)
   new <- matrix(runif(10), 5)
   inducing_rows <- 0
-  expect_equal(find_knn(tree, new, k = 4)$index, find_knn(x, new, k = 4, metric = metric_residual(cov, u))$index)
+  expect_equal(find_knn(tree, new, k = 4)$index,
+               find_knn(x, new, k = 4, metric = metric_residual(cov, u))$index)
   expect_identical(inducing_rows, 5)
   harmed <- tree
   harmed$lifted <- harmed$lifted[-1, ]
@@ -252,11 +261,13 @@ test_that("longitude and latitude go by their names where there are any", {
   named <- as.data.frame(x)[c("day", "lat", "lon")]
   cov <- cov_matern(1.5, lengthscale = c(0.4, 0.5), lonlat = TRUE)
   u <- inducing_points(x, 8, method = "maxmin", cov = cov)
-  expect_identical(inducing_points(named, 8, method = "maxmin", cov = cov), as.data.frame(u)[c("day", "lat", "lon")])
+  expect_identical(inducing_points(named, 8, method = "maxmin", cov = cov),
+                   as.data.frame(u)[c("day", "lat", "lon")])
   metric <- metric_residual(cov, u + 0.1)
   truth <- find_knn(unname(x), k = 5, metric = metric)
   expect_identical(find_knn(named, k = 5, metric = metric)$index, truth$index)
-  expect_identical(find_knn(named, k = 5, metric = metric_residual(cov, (u + 0.1)[, 3:1]))$index, truth$index)
+  expect_identical(find_knn(named, k = 5, metric = metric_residual(cov, (u + 0.1)[, 3:1]))$index,
+                   truth$index)
   tree <- cover_tree(named, metric)
   expect_identical(find_knn(tree, named[1:9, ], k = 5)$index, find_knn(tree, x[1:9, ], k = 5)$index)
   expect_identical(find_knn(x[, 2:1], k = 5, metric = metric_great_circle())$index,
@@ -264,6 +275,8 @@ test_that("longitude and latitude go by their names where there are any", {
 })
 
 test_that("GpGp's exponential is the exponential", {
-  expect_identical(as_covariance(c(2, 0.3, 0.1), "exponential_isotropic"), cov_exponential(2, 0.3, 0.2))
-  expect_match(format(as_covariance(c(2, 0.3, 50, 0.1), "exponential_spheretime")), "^exponential covariance")
+  expect_identical(as_covariance(c(2, 0.3, 0.1), "exponential_isotropic"),
+                   cov_exponential(2, 0.3, 0.2))
+  expect_match(format(as_covariance(c(2, 0.3, 50, 0.1), "exponential_spheretime")),
+               "^exponential covariance")
 })

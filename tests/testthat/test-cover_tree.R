@@ -1,6 +1,8 @@
 test_that("trees keep their invariants for every metric and kind of data", {
   set.seed(41)
-  for (d in c(1, 2, 3, 5)) for (metric in all_metrics(d)) for (kind in data_kinds) for (order in c("hilbert", "natural")) {
+  for (d in c(1, 2, 3,
+              5)) for (metric in all_metrics(d)) for (kind in data_kinds) for (order in c("hilbert",
+                  "natural")) {
     x <- data_for(metric, kind, sample(c(1, 2, 60, 200), 1), d)
     expect_silent(tree_check(cover_tree(x, metric, order = order, threads = 2)))
   }
@@ -22,8 +24,11 @@ test_that("an index survives a file and another process", {
   file <- withr::local_tempfile()
   saveRDS(tree, file)
   expect_identical(readRDS(file), tree)
-  script <- sprintf("library(covertree); saveRDS(find_knn(readRDS('%s'), k = 4, threads = 1), '%s.out')", file, file)
-  status <- system2(file.path(R.home("bin"), "Rscript"), c("-e", shQuote(script)), env = paste0("R_LIBS=", paste(.libPaths(), collapse = ":")))
+  script <- sprintf(
+    "library(covertree); saveRDS(find_knn(readRDS('%s'), k = 4, threads = 1), '%s.out')", file,
+    file)
+  status <- system2(file.path(R.home("bin"), "Rscript"), c("-e", shQuote(script)),
+                    env = paste0("R_LIBS=", paste(.libPaths(), collapse = ":")))
   expect_identical(status, 0L)
   expect_identical(readRDS(paste0(file, ".out"))$index, find_knn(tree, k = 4)$index)
 })
@@ -51,7 +56,8 @@ test_that("hard shapes of 100,000 points and a million build in seconds, answer 
     expect_lte(as.numeric(object.size(tree)) - as.numeric(object.size(tree$x)), 64 * nrow(x))
     expect_identical(unname(all$index[rows, ]), unname(truth$index), info = shape)
     expect_same_neighbors(find_knn(tree, rows = rows, k = 5), truth)
-    if (shape != "grid") expect_same_neighbors(find_knn(cover_tree(x, squares), rows = rows, k = 5), truth)
+    if (shape != "grid")
+      expect_same_neighbors(find_knn(cover_tree(x, squares), rows = rows, k = 5), truth)
   }
 })
 

@@ -1,4 +1,5 @@
-named <- function(n, d = 2) matrix(runif(n * d), n, d, dimnames = list(paste0("p", seq_len(n)), NULL))
+named <- function(n, d = 2) matrix(runif(n * d), n, d,
+                                   dimnames = list(paste0("p", seq_len(n)), NULL))
 
 test_that("a table of edges says who, to whom, at which rank and how far", {
   set.seed(1)
@@ -19,7 +20,8 @@ test_that("missing neighbours have no edge, and queries keep their numbers", {
   expect_identical(as.integer(table(factor(e$from, 1:20))), pmin(0:19, 3L))
   expect_identical(unique(as.data.frame(find_knn(x, rows = c(7, 3), k = 2))$from), c(7L, 3L))
   expect_identical(unique(as.data.frame(find_knn(x, query = x[4:6, ], k = 2))$from), 1:3)
-  expect_identical(unique(as.data.frame(vecchia_neighbors(x, m = 2, locs_pred = x[1:2, ] + 0.1))$from), 21:22)
+  expect_identical(unique(as.data.frame(vecchia_neighbors(x, m = 2,
+                                                          locs_pred = x[1:2, ] + 0.1))$from), 21:22)
 })
 
 test_that("ragged and flat results within a radius give one table", {

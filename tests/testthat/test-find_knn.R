@@ -19,7 +19,8 @@ test_that("predecessors are the nearest of the earlier rows", {
     tree <- cover_tree(x, metric, threads = 1)
     k <- min(n - 1, sample(c(1, 5, 20), 1))
     found <- find_knn(tree, k = k, predecessors = TRUE, threads = 2)
-    expect_same_neighbors(found, oracle_knn(tree$metric, x, k, own = seq_len(n), limit = seq_len(n) - 1))
+    expect_same_neighbors(found,
+                          oracle_knn(tree$metric, x, k, own = seq_len(n), limit = seq_len(n) - 1))
   }
 })
 
@@ -32,7 +33,8 @@ test_that("new points and max_index equal brute force", {
     query <- both[-seq_len(n), , drop = FALSE]
     tree <- cover_tree(x, metric, threads = 1)
     limit <- sample(0:n, 40, replace = TRUE)
-    expect_same_neighbors(find_knn(tree, query, k = 4, threads = 2), oracle_knn(tree$metric, x, 4, query))
+    expect_same_neighbors(find_knn(tree, query, k = 4, threads = 2),
+                          oracle_knn(tree$metric, x, 4, query))
     expect_same_neighbors(find_knn(tree, query, k = 4, max_index = limit, threads = 2),
                           oracle_knn(tree$metric, x, 4, query, limit = limit))
   }
@@ -41,7 +43,8 @@ test_that("new points and max_index equal brute force", {
 test_that("tree and blocks, every kernel and every thread count give the same bits", {
   set.seed(4)
   on_coordinates <- function(metric) metric$kind != "function"
-  for (d in c(1, 2, 3, 4, 5, 6, 7, 8, 9, 12)) for (metric in Filter(on_coordinates, all_metrics(d))) {
+  for (d in c(1, 2, 3, 4, 5, 6, 7, 8, 9, 12)) for (metric in Filter(on_coordinates,
+                                                                    all_metrics(d))) {
     x <- data_for(metric, sample(data_kinds, 1), 600, d)
     tree <- cover_tree(x, metric, order = sample(c("hilbert", "natural"), 1), threads = 1)
     queries <- covertree:::resolve_queries(tree, predecessors = d %% 2 == 0)
@@ -119,8 +122,10 @@ test_that("row names of queries become row names of the result", {
 test_that("longitude and latitude are told apart by name", {
   lonlat <- as.matrix(quakes[, c("long", "lat")])
   truth <- find_knn(unname(lonlat), k = 3, metric = metric_great_circle())
-  expect_identical(find_knn(quakes[, c("lat", "long")], k = 3, metric = metric_great_circle())$index, truth$index)
-  expect_error(find_knn(quakes, k = 3, metric = metric_great_circle()), "depth.*left out", class = "covertree_error")
+  expect_identical(find_knn(quakes[, c("lat", "long")], k = 3,
+                            metric = metric_great_circle())$index, truth$index)
+  expect_error(find_knn(quakes, k = 3, metric = metric_great_circle()), "depth.*left out",
+               class = "covertree_error")
 })
 
 test_that("the result says what it is", {
@@ -128,7 +133,8 @@ test_that("the result says what it is", {
   expect_s3_class(nn, "covertree_neighbors")
   expect_type(nn$index, "integer")
   expect_true(attr(nn, "exact"))
-  expect_setequal(names(attr(nn, "stats")), c("queries", "evaluations", "products", "nodes", "seconds", "threads"))
+  expect_setequal(names(attr(nn, "stats")),
+                  c("queries", "evaluations", "products", "nodes", "seconds", "threads"))
   expect_identical(attr(nn, "stats")$queries, 10)
   expect_identical(dim(nn), c(10L, 3L))
 })

@@ -28,7 +28,8 @@ test_that("predecessors, new points and max_index hold for a radius too", {
   expect_identical(find_within(x, radius = 0.3, predecessors = TRUE)$index,
                    oracle_within(m, x, 0.3, own = 1:80, limit = 0:79)$index)
   limit <- sample(0:80, 20)
-  expect_identical(find_within(x, y, radius = 0.3, max_index = limit)$index, oracle_within(m, x, 0.3, y, limit = limit)$index)
+  expect_identical(find_within(x, y, radius = 0.3, max_index = limit)$index,
+                   oracle_within(m, x, 0.3, y, limit = limit)$index)
 })
 
 test_that("the flat form holds the same with offsets", {
@@ -47,8 +48,10 @@ test_that("names of queries name the lists", {
 test_that("more pairs than may be are an error that counts them, before memory is asked for", {
   x <- matrix(runif(2000), ncol = 2)
   for (flat in c(FALSE, TRUE)) {
-    expect_error(find_within(x, radius = 2, flat = flat, max_pairs = 1e5), "999,000", class = "covertree_error_memory")
-    expect_length(unlist(find_within(x, rows = 1:100, radius = 2, flat = flat, max_pairs = 1e5)$index), 99900)
+    expect_error(find_within(x, radius = 2, flat = flat, max_pairs = 1e5), "999,000",
+                 class = "covertree_error_memory")
+    expect_length(unlist(find_within(x, rows = 1:100, radius = 2, flat = flat,
+                                     max_pairs = 1e5)$index), 99900)
   }
   expect_error(find_within(x, radius = 2, max_pairs = -1), "max_pairs", class = "covertree_error")
   expect_true(is.infinite(covertree:::read_bytes("no such file", "x", 1)))
@@ -71,7 +74,8 @@ test_that("an interrupt stops the making of a list as well", {
     "})",
     "cat('late', max(late), '\\n'); stopifnot(max(late) < 0.5); cat('sound')"
   ), script)
-  out <- suppressWarnings(system2(file.path(R.home("bin"), "Rscript"), script, stdout = TRUE, stderr = TRUE,
+  out <- suppressWarnings(system2(file.path(R.home("bin"), "Rscript"), script, stdout = TRUE,
+                                  stderr = TRUE,
                                   env = paste0("R_LIBS=", paste(.libPaths(), collapse = ":"))))
   expect_identical(utils::tail(out, 1), "sound", info = paste(out, collapse = "\n"))
 })
@@ -80,7 +84,10 @@ test_that("a radius per query gives what one call per query gives", {
   set.seed(14)
   for (metric in all_metrics(3)) {
     x <- data_for(metric, "duplicates", 90, 3)
-    radius <- sample(c(0, runif(89, 0, 2 * find_within(x, rows = 1, radius = 1e9, metric = metric)$distance[[1]][20])))
+    radius <- sample(c(0,
+                       runif(89, 0,
+                             2 * find_within(x, rows = 1, radius = 1e9,
+                                             metric = metric)$distance[[1]][20])))
     tree <- cover_tree(x, metric)
     found <- find_within(tree, radius = radius, threads = 2)
     single <- lapply(1:90, function(i) find_within(tree, rows = i, radius = radius[i])$index[[1]])
@@ -88,16 +95,20 @@ test_that("a radius per query gives what one call per query gives", {
     expect_identical(find_within(tree, radius = radius, counts = TRUE), lengths(single))
   }
   cov <- cov_exponential(lengthscale = 0.3)
-  for (metric in list(metric_correlation(cov), metric_residual(cov, inducing_points(x <- matrix(runif(200), 100), 10)))) {
+  for (metric in list(metric_correlation(cov),
+                      metric_residual(cov, inducing_points(x <- matrix(runif(200), 100), 10)))) {
     radius <- sample(c(0, 1, seq(0.2, 0.99, length.out = 98)))
     tree <- cover_tree(x, metric)
     single <- lapply(1:100, function(i) find_within(tree, rows = i, radius = radius[i])$index[[1]])
     expect_identical(find_within(tree, radius = radius)$index, single)
-    expect_identical(find_within(tree, radius = replace(radius, radius == 1, 0.5), counts = TRUE)[radius < 1], lengths(single)[radius < 1])
+    expect_identical(find_within(tree, radius = replace(radius, radius == 1, 0.5),
+                                 counts = TRUE)[radius < 1], lengths(single)[radius < 1])
   }
 })
 
 test_that("wrong radii are told by element", {
-  expect_error(find_within(faithful, radius = c(1, 2)), "one per query", class = "covertree_error_input")
-  expect_error(find_within(faithful, radius = replace(rep(1, 272), 9, -1)), "Element 9", class = "covertree_error_input")
+  expect_error(find_within(faithful, radius = c(1, 2)), "one per query",
+               class = "covertree_error_input")
+  expect_error(find_within(faithful, radius = replace(rep(1, 272), 9, -1)), "Element 9",
+               class = "covertree_error_input")
 })

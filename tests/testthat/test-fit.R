@@ -21,9 +21,11 @@ test_that("estimates are GpGp's where families and sets are the same", {
   data <- fit_data(400)
   fit <- vecchia_fit(y ~ slope, data, ~ east + north, cov_exponential(), m = 15)
   theirs <- GpGp::fit_model(fit$plan$y, fit$plan$points, fit$plan$X, "exponential_isotropic",
-                            NNarray = as_NNarray(vecchia_neighbors(fit$plan$points, 16)), m_seq = 15,
+                            NNarray = as_NNarray(vecchia_neighbors(fit$plan$points, 16)),
+                            m_seq = 15,
                             reorder = FALSE, group = FALSE, silent = TRUE)
-  own <- with(as_covariance(theirs$covparms, "exponential_isotropic"), c(variance, lengthscale, nugget))
+  own <- with(as_covariance(theirs$covparms, "exponential_isotropic"),
+              c(variance, lengthscale, nugget))
   # GpGp penalises its likelihood a little
   expect_equal(fit$parameters$estimate, own, tolerance = 0.05)
   expect_gte(as.double(logLik(fit)), theirs$loglik - 1e-6)
@@ -100,7 +102,8 @@ test_that("columns may share lengthscales", {
   data <- fit_data(200)
   each <- vecchia_fit(y ~ 1, data, ~ east + north, m = 8, scales = "each")
   expect_true(all(c("lengthscale.east", "lengthscale.north") %in% rownames(each$parameters)))
-  expect_gte(as.double(logLik(each)), as.double(logLik(vecchia_fit(y ~ 1, data, ~ east + north, m = 8))) - 1)
+  expect_gte(as.double(logLik(each)),
+             as.double(logLik(vecchia_fit(y ~ 1, data, ~ east + north, m = 8))) - 1)
   grouped <- vecchia_fit(y ~ 1, data, ~ east + north, m = 8,
                          scales = list(map = c("east", "north")))
   one <- vecchia_fit(y ~ 1, data, ~ east + north, m = 8)
@@ -169,7 +172,8 @@ test_that("duplicates, far points and large values are fitted", {
   large$y <- 1e8 * large$y
   own <- vecchia_fit(y ~ 1, data, ~ east + north, m = 8)
   scaled <- vecchia_fit(y ~ 1, large, ~ east + north, m = 8)
-  expect_equal(scaled$parameters$estimate / own$parameters$estimate, c(1e16, 1, 1e16, 1), tolerance = 1e-3)
+  expect_equal(scaled$parameters$estimate / own$parameters$estimate, c(1e16, 1, 1e16, 1),
+               tolerance = 1e-3)
 })
 
 test_that("the fit is the same for any number of threads", {

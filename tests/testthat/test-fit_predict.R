@@ -164,14 +164,16 @@ test_that("folds are predicted from the others alone", {
 })
 
 test_that("scores are those of the normal distribution", {
-  found <- structure(data.frame(observed = c(0, 1, 4), mean = c(0.5, 1, 1), sd = c(1, 2, 1), fold = 1),
+  found <- structure(data.frame(observed = c(0, 1, 4), mean = c(0.5, 1, 1), sd = c(1, 2, 1),
+                                fold = 1),
                      class = c("vecchia_cv", "data.frame"))
   score <- summary(found)
   crps <- function(y, m, s) {
     integrate(function(t) (pnorm(t, m, s) - (t >= y))^2, -40, y)$value +
       integrate(function(t) (pnorm(t, m, s) - (t >= y))^2, y, 40)$value
   }
-  expect_equal(score[["crps"]], mean(mapply(crps, found$observed, found$mean, found$sd)), tolerance = 1e-6)
+  expect_equal(score[["crps"]], mean(mapply(crps, found$observed, found$mean, found$sd)),
+               tolerance = 1e-6)
   expect_equal(score[["log_score"]], -mean(dnorm(found$observed, found$mean, found$sd, log = TRUE)))
   expect_equal(score[["rmse"]], sqrt(mean(c(0.25, 0, 9))))
   expect_equal(score[["coverage"]], 2 / 3)
@@ -216,7 +218,8 @@ test_that("with inducing points predictions and draws are those of the approxima
   there <- as.matrix(new[c("east", "north")])
   expect_identical(nrow(fit$plan$inducing), 8L)
   for (cond_on in c("obs", "all")) {
-    order <- if (cond_on == "all") vecchia_order(there, metric = metric_correlation(fit$cov)) else 1:6
+    order <- if (cond_on == "all") vecchia_order(there, metric = metric_correlation(fit$cov))
+             else 1:6
     sets <- suppressWarnings(vecchia_neighbors(fit$plan$points, 5, metric, cond_on = cond_on,
                                                locs_pred = there[order, ])) # some are explained
     truth <- approximate_kriging(fit, new[order, ], cbind(1, new$slope)[order, ], sets$index)
@@ -278,7 +281,8 @@ test_that("an offset counts in predictions, as an argument or a term", {
   term <- vecchia_fit(y ~ slope + offset(3 * slope), data, ~ east + north, m = 5)
   argument <- vecchia_fit(y ~ slope, data, ~ east + north, m = 5, offset = 3 * slope)
   expect_equal(predict(argument, new), predict(term, new))
-  expect_equal(simulate(argument, 2, seed = 1, newdata = new), simulate(term, 2, seed = 1, newdata = new))
+  expect_equal(simulate(argument, 2, seed = 1, newdata = new),
+               simulate(term, 2, seed = 1, newdata = new))
   data$shift <- 1
   fit <- vecchia_fit(y ~ slope, data, ~ east + north, m = 5, offset = shift)
   expect_error(predict(fit, new), "offset", class = "covertree_error")

@@ -32,13 +32,15 @@ test_that("new points bring their groups, and groups hold for correlations", {
 
 test_that("wrong groups are errors", {
   expect_error(find_knn(faithful, k = 1, groups = 1:3), class = "covertree_error_input")
-  expect_error(find_knn(faithful, faithful, k = 1, groups = rep(1, 272)), "query_groups", class = "covertree_error_input")
+  expect_error(find_knn(faithful, faithful, k = 1, groups = rep(1, 272)), "query_groups",
+               class = "covertree_error_input")
 })
 
 test_that("a radius leaves the nearer neighbours only", {
   set.seed(23)
   x <- matrix(runif(200), 100)
-  for (metric in list(metric_euclidean(), metric_residual(cov_exponential(lengthscale = 0.2), matrix(runif(10), 5)))) {
+  for (metric in list(metric_euclidean(),
+                      metric_residual(cov_exponential(lengthscale = 0.2), matrix(runif(10), 5)))) {
     whole <- find_knn(x, k = 6, metric = metric)
     radius <- median(whole$distance)
     found <- find_knn(x, k = 6, radius = radius, metric = metric)

@@ -1,4 +1,5 @@
-# What a user may have edited: metrics and covariances are refused by name, an index by its checksum.
+# What a user may have edited: metrics and covariances are refused by name, an index by its
+# checksum.
 
 test_that("a metric or covariance that its function would not make is refused", {
   x <- matrix(seq(-1, 1, length.out = 60), 30)
@@ -11,7 +12,8 @@ test_that("a metric or covariance that its function would not make is refused", 
     object
   }
   for (power in list(0, 1e-300, 5e-324, numeric(), "a", 3L, NULL, NaN, 1001)) {
-    expect_input_error(find_knn(x, k = 2, metric = edit(metric_minkowski(3), "power", power)), "power")
+    expect_input_error(find_knn(x, k = 2, metric = edit(metric_minkowski(3), "power", power)),
+                       "power")
   }
   for (radius in list(NaN, numeric(), "a", -1, 0, NULL, c(1, 2))) {
     harmed <- edit(metric_great_circle(), "radius", radius)
@@ -21,10 +23,13 @@ test_that("a metric or covariance that its function would not make is refused", 
     expect_input_error(find_within(x, radius = 1, metric = harmed), "radius")
     expect_input_error(cover_tree(x, metric = harmed), "radius")
   }
-  expect_input_error(find_knn(x, k = 2, metric = renamed(metric_euclidean(c(1, 50)), "scale")), "scalez")
-  expect_input_error(find_knn(x, k = 2, metric = edit(metric_euclidean(), "kind", "euclid")), "kind")
+  expect_input_error(find_knn(x, k = 2, metric = renamed(metric_euclidean(c(1, 50)), "scale")),
+                     "scalez")
+  expect_input_error(find_knn(x, k = 2, metric = edit(metric_euclidean(), "kind", "euclid")),
+                     "kind")
   cov <- cov_matern(0.8, lengthscale = 0.3)
-  harm <- list(variance = numeric(), variance = 0, lengthscale = -1, lengthscale = numeric(), nugget = NaN, shape = NULL,
+  harm <- list(variance = numeric(), variance = 0, lengthscale = -1, lengthscale = numeric(),
+               nugget = NaN, shape = NULL,
                shape = 101, shape = 0, lonlat = NA, kind = "mattern", variance = 1L)
   for (i in seq_along(harm)) {
     harmed <- edit(cov, names(harm)[i], harm[[i]])
@@ -47,15 +52,19 @@ indexes_of_all_kinds <- function() {
     sphere = cover_tree(x * 50, metric_great_circle()),
     residual = residual,
     net = covertree:::seal_index(covertree:::add_net(residual, 1e7, run, forced = TRUE), run),
-    own = cover_tree(x, metric_residual(cov_exponential(lengthscale = 0.3), V = matrix(0.01, 150, 3), p = rep(1 - 3e-4, 150))),
-    fun = cover_tree(x, metric_correlation(cov_function(function(A, B) outer(A[, 1], B[, 1], pmin))))
+    own = cover_tree(x,
+                     metric_residual(cov_exponential(lengthscale = 0.3), V = matrix(0.01, 150, 3),
+                                     p = rep(1 - 3e-4, 150))),
+    fun = cover_tree(x,
+                     metric_correlation(cov_function(function(A, B) outer(A[, 1], B[, 1], pmin))))
   )
 }
 
 # Paths of all vectors of an index but its checksum, deepest last.
 paths_of <- function(object, path = list()) {
   if (is.list(object)) {
-    inner <- lapply(setdiff(names(object), "checksum"), function(name) paths_of(object[[name]], c(path, name)))
+    inner <- lapply(setdiff(names(object), "checksum"),
+                    function(name) paths_of(object[[name]], c(path, name)))
     return(unlist(inner, recursive = FALSE))
   }
   if (is.null(object)) list() else list(path)
@@ -73,7 +82,8 @@ edit_at <- function(index, path) {
     return(index)
   }
   at <- sample(length(old), 1)
-  new <- switch(typeof(old), double = old[at] + 1, integer = bitwXor(old[at], 1L), logical = !old[at],
+  new <- switch(typeof(old), double = old[at] + 1, integer = bitwXor(old[at], 1L),
+                logical = !old[at],
                 character = paste0(old[at], "x"), raw = xor(old[at], as.raw(1)))
   eval(call("<-", call("[", place, at), new))
   index
@@ -83,14 +93,17 @@ test_that("every edit of an index is seen, sealed or reloaded", {
   set.seed(71)
   for (tree in indexes_of_all_kinds()) {
     query <- tree$x[1:2, , drop = FALSE] + 0.001
-    if (!is.null(tree$residual$V) && is.null(tree$metric$L)) query <- with_factor(query, matrix(0.01, 2, 3), rep(1 - 3e-4, 2))
+    if (!is.null(tree$residual$V) && is.null(tree$metric$L))
+      query <- with_factor(query, matrix(0.01, 2, 3), rep(1 - 3e-4, 2))
     before <- find_knn(tree, query = query, k = 3)
     reloaded <- unserialize(serialize(tree, NULL))
     expect_identical(reloaded$checksum, tree$checksum)
-    paths <- Filter(function(path) length(Reduce(`[[`, path, unclass(tree))) > 0, paths_of(unclass(tree)))
+    paths <- Filter(function(path) length(Reduce(`[[`, path, unclass(tree))) > 0,
+                    paths_of(unclass(tree)))
     for (path in paths) {
       where <- paste(path, collapse = "$")
-      expect_error(find_knn(edit_at(tree, path), query = query, k = 3), class = "covertree_error", info = where)
+      expect_error(find_knn(edit_at(tree, path), query = query, k = 3), class = "covertree_error",
+                   info = where)
       expect_false(identical(sum_of_index(edit_at(reloaded, path)), tree$checksum), info = where)
     }
     unseen <- 0
@@ -197,12 +210,14 @@ test_that("what is kept for an index gives the answers of a fresh one, call afte
   trees$large <- cover_tree(x)
   for (tree in trees) {
     query <- tree$x[1:2, , drop = FALSE] + 0.001
-    if (!is.null(tree$residual$V) && is.null(tree$metric$L)) query <- with_factor(query, matrix(0.01, 2, 3), rep(1 - 3e-4, 2))
+    if (!is.null(tree$residual$V) && is.null(tree$metric$L))
+      query <- with_factor(query, matrix(0.01, 2, 3), rep(1 - 3e-4, 2))
     fresh <- unserialize(serialize(tree, NULL))
     for (i in c(seq_along(calls), sample(length(calls)))) {
       kept <- calls[[i]](tree, query)
       expect_true(holds(tree))
-      expect_identical(unclass(kept)[c("index", "distance")], unclass(calls[[i]](fresh, query))[c("index", "distance")])
+      expect_identical(unclass(kept)[c("index", "distance")],
+                       unclass(calls[[i]](fresh, query))[c("index", "distance")])
     }
   }
   first <- attr(find_knn(trees$large, query = cbind(0.5, 0.5), k = 3), "stats")$seconds

@@ -16,7 +16,8 @@ test_that("there are m distinct points, reproducible from the seed, for any numb
 test_that("duplicates in the data never become duplicates among the points", {
   x <- matrix(rep(c(1, 2, 5), each = 20), ncol = 1)
   for (method in methods) {
-    expect_warning(u <- inducing_points(x, 10, method), "only 3 distinct", class = "covertree_warning")
+    expect_warning(u <- inducing_points(x, 10, method), "only 3 distinct",
+                   class = "covertree_warning")
     expect_setequal(u[, 1], c(1, 2, 5))
   }
 })

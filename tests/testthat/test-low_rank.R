@@ -15,7 +15,8 @@ test_that("likelihood and mean with inducing points are dense algebra's", {
   for (layout in process_layouts(70)) for (family in process_families) {
     case <- low_rank_case(layout, family, 70)
     for (method in c("ML", "REML")) {
-      value <- vecchia_loglik(y, case$sets, case$locs, case$cov, inducing = case$u, X = X, method = method)
+      value <- vecchia_loglik(y, case$sets, case$locs, case$cov, inducing = case$u, X = X,
+                              method = method)
       truth <- oracle_loglik(y, case$S, X, method)
       expect_equal(as.numeric(value), truth$value, tolerance = 1e-10)
       expect_equal(attr(value, "beta"), truth$beta, tolerance = 1e-9)
@@ -34,7 +35,8 @@ test_that("the gradient with inducing points is that of differences", {
     scales <- length(layout$lengthscale)
     loglik <- function(p, ...) {
       cov <- family(p[1], p[1 + seq_len(scales)], p[scales + 2], lonlat = layout$lonlat)
-      vecchia_loglik(Y, case$sets, case$locs, cov, inducing = case$u, X = X, noise = noise, method = "REML", ...)
+      vecchia_loglik(Y, case$sets, case$locs, cov, inducing = case$u, X = X, noise = noise,
+                     method = "REML", ...)
     }
     at <- c(1.3, layout$lengthscale, 0.1)
     difference <- vapply(seq_along(at), function(k) {
@@ -50,11 +52,13 @@ test_that("with inducing points the derivative in nu is that of differences", {
   set.seed(366)
   y <- rnorm(70)
   case <- low_rank_case(process_layouts(70)$isotropic, process_families$matern32, 70)
-  loglik <- function(nu, ...) vecchia_loglik(y, case$sets, case$locs, cov_matern(nu, 1.3, 0.3, 0.1), inducing = case$u, ...)
+  loglik <- function(nu, ...) vecchia_loglik(y, case$sets, case$locs, cov_matern(nu, 1.3, 0.3, 0.1),
+                                             inducing = case$u, ...)
   value <- loglik(1.2, gradient = TRUE, information = TRUE)
   difference <- (as.numeric(loglik(1.2 + 1e-3)) - as.numeric(loglik(1.2 - 1e-3))) / 2e-3
   expect_equal(attr(value, "gradient")[["nu"]], difference, tolerance = 1e-5)
-  expect_identical(colnames(attr(value, "information")), c("variance", "lengthscale", "nugget", "nu"))
+  expect_identical(colnames(attr(value, "information")),
+                   c("variance", "lengthscale", "nugget", "nu"))
 })
 
 test_that("the information with inducing points is minus the Hessian", {
@@ -63,7 +67,8 @@ test_that("the information with inducing points is minus the Hessian", {
   case <- low_rank_case(process_layouts(70)$isotropic, process_families$matern32, 70)
   at <- c(1.3, 0.3, 0.1)
   gradient <- function(p) {
-    attr(vecchia_loglik(y, case$sets, case$locs, cov_matern(1.5, p[1], p[2], p[3]), inducing = case$u, gradient = TRUE),
+    attr(vecchia_loglik(y, case$sets, case$locs, cov_matern(1.5, p[1], p[2], p[3]),
+                        inducing = case$u, gradient = TRUE),
          "gradient")
   }
   H <- vapply(1:3, function(k) {
@@ -97,10 +102,12 @@ test_that("inducing points that are data points leave finite numbers, or a class
   locs <- matrix(runif(100), 50)
   y <- rnorm(50)
   sets <- vecchia_neighbors(locs, m = 6)
-  loglik <- function(nugget, u) vecchia_loglik(y, sets, locs, cov_matern(1.5, 1, 0.3, nugget), inducing = u, gradient = TRUE)
+  loglik <- function(nugget, u) vecchia_loglik(y, sets, locs, cov_matern(1.5, 1, 0.3, nugget),
+                                               inducing = u, gradient = TRUE)
   value <- loglik(0.01, locs[1:10, ])
   expect_true(all(is.finite(c(value, attr(value, "gradient")))))
-  bare <- tryCatch(suppressWarnings(loglik(0, locs[1:10, ])), covertree_error_factor = function(e) 0)
+  bare <- tryCatch(suppressWarnings(loglik(0, locs[1:10, ])),
+                   covertree_error_factor = function(e) 0)
   expect_true(all(is.finite(c(bare, attr(bare, "gradient")))))
   expect_error(loglik(0.01, locs[1:10, 1, drop = FALSE]), class = "covertree_error_input")
 })

@@ -45,7 +45,8 @@ test_that("plots of predictions need their places, and at least one row", {
   grDevices::pdf(NULL)
   on.exit(grDevices::dev.off())
   expect_error(plot(nn, x), "query", class = "covertree_error")
-  expect_error(plot(nn, x, row = integer(), query = x[1:4, ]), "at least one", class = "covertree_error")
+  expect_error(plot(nn, x, row = integer(), query = x[1:4, ]), "at least one",
+               class = "covertree_error")
   expect_identical(plot(nn, x, row = 1:2, query = x[1:4, ] + 0.1), nn)
   expect_identical(plot(nn, x, query = x[1:4, ] + 0.1), nn)
 })

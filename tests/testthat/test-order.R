@@ -17,7 +17,9 @@ coordinate_metrics <- function(d) Filter(function(m) m$kind != "function", all_m
 
 test_that("maxmin takes the location farthest from those before, ties by row, for every metric", {
   set.seed(51)
-  for (kind in data_kinds) for (d in c(1, 2, 4)) for (metric in coordinate_metrics(d)) for (n in c(1, 2, 40, 130)) {
+  for (kind in data_kinds) for (d in c(1, 2,
+                                       4)) for (metric in coordinate_metrics(d)) for (n in c(1, 2,
+                                           40, 130)) {
     x <- data_for(metric, kind, n, d)
     order <- vecchia_order(x, metric = metric)
     expect_type(order, "integer")
@@ -30,7 +32,8 @@ test_that("maxmin begins nearest to the mean, which the metric's scale stretches
   x <- matrix(rexp(600), ncol = 2)
   to_mean <- function(x) rowSums(sweep(x, 2, colMeans(x))^2)
   expect_identical(vecchia_order(x)[1], which.min(to_mean(x)))
-  expect_identical(vecchia_order(x, metric = metric_euclidean(c(1, 20)))[1], which.min(to_mean(x %*% diag(c(1, 1 / 20)))))
+  expect_identical(vecchia_order(x, metric = metric_euclidean(c(1, 20)))[1],
+                   which.min(to_mean(x %*% diag(c(1, 1 / 20)))))
   grid <- as.matrix(expand.grid(1:6, 1:6))
   expect_identical(vecchia_order(grid)[1], 15L)
 })
@@ -43,7 +46,8 @@ test_that("duplicates come last, by row", {
 test_that("a part of a maximin order is its beginning", {
   set.seed(53)
   x <- matrix(runif(400), ncol = 2)
-  expect_identical(order_by_maxmin(x, metric_euclidean(), 30, run_settings(1, FALSE)), vecchia_order(x)[1:30])
+  expect_identical(order_by_maxmin(x, metric_euclidean(), 30, run_settings(1, FALSE)),
+                   vecchia_order(x)[1:30])
 })
 
 test_that("middleout orders by the distance to the centre, ties by row", {
@@ -65,7 +69,8 @@ test_that("the centre on the sphere knows no date line, and may be missing", {
   set.seed(55)
   globe <- make_globe("continuous", 200)
   u <- sphere_rows(globe)
-  expect_identical(vecchia_order(globe, "middleout", metric = metric_great_circle()), order(-drop(u %*% colMeans(u))))
+  expect_identical(vecchia_order(globe, "middleout", metric = metric_great_circle()),
+                   order(-drop(u %*% colMeans(u))))
 })
 
 test_that("coordinate orders by a sum of columns, as GpGp does", {
@@ -73,9 +78,11 @@ test_that("coordinate orders by a sum of columns, as GpGp does", {
   x <- matrix(sample(30, 300, replace = TRUE), ncol = 3, dimnames = list(NULL, c("a", "b", "c")))
   expect_identical(vecchia_order(x, "coordinate"), order(rowSums(x)))
   expect_identical(vecchia_order(x, "coordinate", coordinate = 2), order(x[, 2]))
-  expect_identical(vecchia_order(x, "coordinate", coordinate = c("c", "a")), order(x[, "c"] + x[, "a"]))
+  expect_identical(vecchia_order(x, "coordinate", coordinate = c("c", "a")),
+                   order(x[, "c"] + x[, "a"]))
   skip_if_not_installed("GpGp")
-  expect_identical(vecchia_order(x, "coordinate", coordinate = c(1, 3)), GpGp::order_coordinate(x, c(1, 3)))
+  expect_identical(vecchia_order(x, "coordinate", coordinate = c(1, 3)),
+                   GpGp::order_coordinate(x, c(1, 3)))
 })
 
 test_that("random draws from R's generator, the others do not", {
@@ -113,12 +120,15 @@ test_that("a covariance's lengthscales stretch the coordinates", {
   set.seed(60)
   x <- matrix(runif(300), ncol = 2)
   scaled <- vecchia_order(x, metric = metric_euclidean(c(1, 5)))
-  expect_identical(vecchia_order(x, metric = metric_correlation(cov_exponential(lengthscale = c(1, 5)))), scaled)
+  expect_identical(vecchia_order(x,
+                                 metric = metric_correlation(cov_exponential(lengthscale = c(1,
+                                     5)))), scaled)
 })
 
 test_that("data frames and geographic columns are understood", {
   expect_identical(vecchia_order(quakes[, c("lat", "long")], metric = metric_great_circle()),
-                   vecchia_order(as.matrix(quakes[, c("long", "lat")]), metric = metric_great_circle()))
+                   vecchia_order(as.matrix(quakes[, c("long", "lat")]),
+                                 metric = metric_great_circle()))
   expect_identical(vecchia_order(c(0, 10, 4, 5)), vecchia_order(cbind(c(0, 10, 4, 5))))
 })
 
@@ -135,7 +145,8 @@ test_that("what cannot be ordered is refused", {
   fails(x[0, ])
   fails(x, metric = "euclidean")
   fails(x, metric = metric_euclidean(c(1, 2, 3)))
-  for (method in c("maxmin", "hilbert", "random", "coordinate", "middleout")) fails(rbind(x, NA), method)
+  for (method in c("maxmin", "hilbert", "random", "coordinate", "middleout")) fails(rbind(x, NA),
+      method)
   fails(cbind(10, 95), metric = metric_great_circle())
   expect_error(vecchia_order(x, "nearest"), "method")
 })

@@ -15,7 +15,8 @@ test_that("longitude and latitude of sf points are on the sphere, said once", {
   truth <- as.numeric(sf::st_distance(points[1, ], points[2, ]))
   expect_equal(nn$distance[1, 1], truth, tolerance = 1e-5)
   expect_identical(attr(nn, "unit"), "m")
-  expect_warning(planar <- find_knn(points, k = 1, metric = metric_euclidean()), "plane", class = "covertree_warning")
+  expect_warning(planar <- find_knn(points, k = 1, metric = metric_euclidean()), "plane",
+                 class = "covertree_warning")
   expect_identical(planar$index[1, 1], 3L)
   refused(find_knn(sf::st_transform(points, 32633), k = 1, metric = metric_great_circle()), "UTM")
 })

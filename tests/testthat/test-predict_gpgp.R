@@ -22,7 +22,8 @@ test_that("predictions with a fit of GpGp agree with dense kriging, and with GpG
   skip_if_not_installed("fields")
   skip_on_cran()
   data <- gpgp_data(120)
-  fit <- GpGp::fit_model(data$y, data$locs, covfun_name = "exponential_isotropic", m_seq = 10, silent = TRUE)
+  fit <- GpGp::fit_model(data$y, data$locs, covfun_name = "exponential_isotropic", m_seq = 10,
+                         silent = TRUE)
   new <- cbind(runif(15), runif(15))
   truth <- dense_kriging(fit, new)
   for (cond_on in c("obs", "all")) {

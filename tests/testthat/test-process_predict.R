@@ -11,7 +11,8 @@ prediction_case <- function(cond_on, inducing = FALSE, n = 30, new = 8, m = 6) {
   K <- oracle_covariance(cov, rbind(locs, pred)) + diag(c(0.1 + noise, numeric(new)))
   V <- if (inducing) oracle_low_rank(cov, rbind(locs, pred), u) else matrix(0, n + new, 0)
   observed <- covertree:::process_factor(model, run)
-  list(V = V, observed = observed, model = model, pred = pred, sets = sets, run = run, K = K, old = seq_len(n), new = n + seq_len(new),
+  list(V = V, observed = observed, model = model, pred = pred, sets = sets, run = run, K = K,
+       old = seq_len(n), new = n + seq_len(new),
        X = cbind(1, locs), X_pred = cbind(1, pred), y = rnorm(n) + 4,
        factor = covertree:::prediction_factor(model, pred, sets, run, observed))
 }
@@ -38,7 +39,8 @@ test_that("predictions and their variances are dense algebra's, with and without
     beta <- H %*% t(case$X) %*% P %*% case$y
     fit <- list(y = case$y, X = case$X, beta = drop(beta), beta_cov = H)
     full <- covertree:::process_predict(case$model, case$factor, fit, case$X_pred, case$run)
-    expect_equal(full$mean, case$X_pred %*% beta + truth$gain %*% (case$y - case$X %*% beta), tolerance = 1e-10)
+    expect_equal(full$mean, case$X_pred %*% beta + truth$gain %*% (case$y - case$X %*% beta),
+                 tolerance = 1e-10)
     h <- case$X_pred - truth$gain %*% case$X
     expect_equal(full$variance, diag(truth$covariance) + diag(h %*% H %*% t(h)), tolerance = 1e-10)
   }
@@ -56,12 +58,15 @@ test_that("draws are a linear map of R's random numbers with the right mean and 
     # one draw for each unit vector of random numbers, and one for none
     numbers <- 3 + 8 + ncol(case$V)
     draw <- function(unit) {
-      covertree:::process_draw(case$model, case$factor, fit, 1, case$X_pred, case$run, normals_from(unit))
+      covertree:::process_draw(case$model, case$factor, fit, 1, case$X_pred, case$run,
+                               normals_from(unit))
     }
     mean <- draw(numeric(numbers))
-    root <- vapply(seq_len(numbers), function(k) draw(replace(numeric(numbers), k, 1)) - mean, numeric(8))
+    root <- vapply(seq_len(numbers), function(k) draw(replace(numeric(numbers), k, 1)) - mean,
+                   numeric(8))
     h <- case$X_pred - truth$gain %*% case$X
-    expect_equal(mean, case$X_pred %*% beta + truth$gain %*% (case$y - case$X %*% beta), tolerance = 1e-10)
+    expect_equal(mean, case$X_pred %*% beta + truth$gain %*% (case$y - case$X %*% beta),
+                 tolerance = 1e-10)
     expect_equal(tcrossprod(root), truth$covariance + h %*% H %*% t(h), tolerance = 1e-10)
   }
 })
@@ -85,7 +90,8 @@ test_that("places that are known without noise are predicted with variance 0", {
   locs <- matrix(runif(60), 30)
   y <- rnorm(30)
   run <- covertree:::run_settings(1, FALSE)
-  model <- covertree:::process_model(vecchia_neighbors(locs, m = 5), locs, cov_exponential(1, 0.3), NULL, run)
+  model <- covertree:::process_model(vecchia_neighbors(locs, m = 5), locs, cov_exponential(1, 0.3),
+                                     NULL, run)
   sets <- vecchia_neighbors(locs, m = 5, locs_pred = rbind(locs[4, ], locs[4, ]), cond_on = "all")
   factor <- covertree:::prediction_factor(model, rbind(locs[4, ], locs[4, ]), sets, run)
   made <- covertree:::process_predict(model, factor, list(y = y), run = run)

@@ -1,4 +1,5 @@
-# The README's R blocks that load the package, run as they stand: what they print is what stands there.
+# The README's R blocks that load the package, run as they stand: what they print is what stands
+# there.
 readme_path <- function() {
   here <- testthat::test_path("..", "..", "README.md")
   if (file.exists(here)) here else system.file("README.md", package = "covertree")

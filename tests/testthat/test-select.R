@@ -1,5 +1,5 @@
-# The greedy choice by the letter: at each step the candidate that lowers the conditional variance of
-# the target most, by solving for the conditional variance anew; ties to the earlier candidate.
+# The greedy choice by the letter: at each step the candidate that lowers the conditional variance
+# of the target most, by solving for the conditional variance anew; ties to the earlier candidate.
 greedy_sets <- function(K, candidates, m, rows = seq_len(nrow(candidates))) {
   t(vapply(seq_len(nrow(candidates)), function(q) {
     i <- rows[q]
@@ -10,7 +10,8 @@ greedy_sets <- function(K, candidates, m, rows = seq_len(nrow(candidates))) {
         s <- c(chosen, j)
         K[i, i] - sum(K[i, s] * solve(K[s, s], K[s, i]))
       }, 0)
-      before <- if (length(chosen)) K[i, i] - sum(K[i, chosen] * solve(K[chosen, chosen], K[chosen, i]))
+      before <- if (length(chosen)) K[i, i] -
+        sum(K[i, chosen] * solve(K[chosen, chosen], K[chosen, i]))
                 else K[i, i]
       gain <- before - left
       best <- which(gain >= max(gain) * (1 - 1e-7))[1]
@@ -44,11 +45,13 @@ candidates_of <- function(x, width) vecchia_neighbors(x, m = width)$index
 
 test_that("sets are those of a greedy search on the dense covariance", {
   set.seed(541)
-  for (cov in list(cov_matern(1.5, 1, 0.2, 0.05), cov_exponential(2, 0.3), cov_gaussian(1, 0.2, 0.1),
+  for (cov in list(cov_matern(1.5, 1, 0.2, 0.05), cov_exponential(2, 0.3),
+                   cov_gaussian(1, 0.2, 0.1),
                    cov_matern(0.8, 1, 0.2, 0.02), cov_powered_exponential(1.2, 1, 0.2, 0.02))) {
     x <- matrix(runif(160), 80)
     found <- vecchia_neighbors(x, 5, select = "conditional", cov = cov)
-    expect_equal(unname(found$index), greedy_sets(covariance_matrix(x, cov), candidates_of(x, 20), 5))
+    expect_equal(unname(found$index),
+                 greedy_sets(covariance_matrix(x, cov), candidates_of(x, 20), 5))
   }
 })
 
@@ -142,7 +145,8 @@ test_that("duplicates without nugget tell nothing twice, and sets are filled wit
   expect_gte(attr(exact, "stats")$short_sets, 40)
   noisy <- cov_exponential(1, 0.3, 0.2)
   found <- vecchia_neighbors(x, 4, select = "conditional", cov = noisy)
-  expect_equal(unname(found$index), greedy_sets(covariance_matrix(x, noisy), candidates_of(x, 16), 4))
+  expect_equal(unname(found$index),
+               greedy_sets(covariance_matrix(x, noisy), candidates_of(x, 16), 4))
 })
 
 test_that("places to predict choose among observations, or earlier predictions too", {
@@ -155,7 +159,8 @@ test_that("places to predict choose among observations, or earlier predictions t
   obs <- vecchia_neighbors(x, 4, select = "conditional", cov = cov, locs_pred = new)
   expect_equal(unname(obs$index), greedy_sets(K, near, 4, 61:75))
   near <- vecchia_neighbors(rbind(x, new), 16)$index[61:75, ]
-  all <- vecchia_neighbors(x, 4, select = "conditional", cov = cov, locs_pred = new, cond_on = "all")
+  all <- vecchia_neighbors(x, 4, select = "conditional", cov = cov, locs_pred = new,
+                           cond_on = "all")
   expect_equal(unname(all$index), greedy_sets(K, near, 4, 61:75))
   expect_equal(nrow(as_NNarray(all)), 15)
 })
@@ -207,7 +212,8 @@ test_that("what cannot be chosen by is refused", {
   refused(select = "conditional")
   refused(cov = cov_exponential())
   refused(select = "best")
-  refused(metric = metric_correlation(cov_exponential()), select = "conditional", cov = cov_exponential())
+  refused(metric = metric_correlation(cov_exponential()), select = "conditional",
+          cov = cov_exponential())
   refused(select = "conditional", cov = cov_exponential(), candidates = 0)
   refused(select = "conditional", cov = cov_exponential(), candidates_by = "place")
   refused(select = "conditional", cov = cov_exponential(), oversample = 4)

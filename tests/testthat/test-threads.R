@@ -11,10 +11,12 @@ test_that("threads come from the argument, the option, the limit, or half the pr
   expect_identical(covertree:::resolve_threads(NULL), min(2L, available))
 })
 
-test_that("the default honours what a scheduler, a user or a package check says, the least of them", {
+test_that("the default honours what a scheduler, a user or a package check says, the least of them",
+          {
   withr::local_options(covertree.threads = NULL, mc.cores = NULL)
   default <- covertree:::default_threads
-  environment(default) <- list2env(list(.Call = function(...) 64L), parent = asNamespace("covertree"))
+  environment(default) <- list2env(list(.Call = function(...) 64L),
+                                   parent = asNamespace("covertree"))
   told <- function(...) withr::with_envvar(c(...), default())
   none <- c(OMP_THREAD_LIMIT = NA, OMP_NUM_THREADS = NA, `_R_CHECK_LIMIT_CORES_` = NA)
   with <- function(...) told(replace(none, names(c(...)), c(...)))
@@ -32,7 +34,8 @@ test_that("the default honours what a scheduler, a user or a package check says,
 fresh_session <- function(code) {
   script <- withr::local_tempfile(fileext = ".R")
   writeLines(code, script)
-  suppressWarnings(system2(file.path(R.home("bin"), "Rscript"), script, stdout = TRUE, stderr = TRUE,
+  suppressWarnings(system2(file.path(R.home("bin"), "Rscript"), script, stdout = TRUE,
+                           stderr = TRUE,
                            env = paste0("R_LIBS=", paste(.libPaths(), collapse = ":"))))
 }
 
@@ -48,7 +51,8 @@ test_that("a fresh session draws a bar that says what is done", {
   expect_match(paste(out, collapse = "\n"), "Searching")
 })
 
-test_that("a forked child that loads the package after its parent used threads answers with one thread", {
+test_that(
+  "a forked child that loads the package after its parent used threads answers with one thread", {
   skip_on_cran()
   skip_on_os("windows")
   skip_if_not_installed("data.table")
@@ -65,7 +69,8 @@ test_that("a forked child that loads the package after its parent used threads a
   expect_match(paste(out, collapse = "\n"), "answer 20000 1")
 })
 
-test_that("answers so large that all threads touch their pages first are the same, and filled to the last entry", {
+test_that(
+  "answers so large that all threads touch their pages first are the same and full", {
   x <- matrix(runif(6e4), ncol = 2)
   for (predecessors in c(FALSE, TRUE)) {
     one <- find_knn(x, k = 40, predecessors = predecessors, threads = 1)
@@ -117,7 +122,8 @@ test_that("an interrupt stops a build or a search in half a second, and nothing 
     "stopifnot(identical(find_knn(small, k = 3, threads = 2)$index, truth))",
     "cat('sound')"
   ), script)
-  out <- suppressWarnings(system2(file.path(R.home("bin"), "Rscript"), script, stdout = TRUE, stderr = TRUE,
+  out <- suppressWarnings(system2(file.path(R.home("bin"), "Rscript"), script, stdout = TRUE,
+                                  stderr = TRUE,
                                   env = paste0("R_LIBS=", paste(.libPaths(), collapse = ":"))))
   expect_identical(utils::tail(out, 1), "sound", info = paste(out, collapse = "\n"))
 })

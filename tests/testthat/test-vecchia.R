@@ -14,7 +14,8 @@ test_that("the array is GpGp's on data without ties", {
   skip_if_not_installed("fields") # which GpGp's brute force needs
   set.seed(21)
   locs <- matrix(runif(1000), ncol = 2)
-  expect_identical(as_NNarray(vecchia_neighbors(locs, m = 12)), GpGp::find_ordered_nn_brute(locs, 12), ignore_attr = TRUE)
+  expect_identical(as_NNarray(vecchia_neighbors(locs, m = 12)),
+                   GpGp::find_ordered_nn_brute(locs, 12), ignore_attr = TRUE)
 })
 
 test_that("GpGp fits with the array as it is", {
@@ -26,7 +27,8 @@ test_that("GpGp fits with the array as it is", {
   NN <- as_NNarray(vecchia_neighbors(locs, m = 10))
   parms <- c(1, 0.2, 0.5, 0.1)
   mine <- GpGp::vecchia_meanzero_loglik(parms, "matern_isotropic", y, locs, NN)$loglik
-  theirs <- GpGp::vecchia_meanzero_loglik(parms, "matern_isotropic", y, locs, GpGp::find_ordered_nn_brute(locs, 10))$loglik
+  theirs <- GpGp::vecchia_meanzero_loglik(parms, "matern_isotropic", y, locs,
+                                          GpGp::find_ordered_nn_brute(locs, 10))$loglik
   expect_equal(mine, theirs, tolerance = 1e-12)
 })
 
@@ -52,7 +54,8 @@ test_that("predictions work from an index and on the sphere", {
   tree <- cover_tree(locs, metric_great_circle())
   for (cond_on in c("obs", "all")) {
     expect_identical(vecchia_neighbors(tree, m = 5, locs_pred = pred, cond_on = cond_on)$index,
-                     vecchia_neighbors(locs, m = 5, metric = metric_great_circle(), locs_pred = pred, cond_on = cond_on)$index)
+                     vecchia_neighbors(locs, m = 5, metric = metric_great_circle(),
+                                       locs_pred = pred, cond_on = cond_on)$index)
   }
 })
 
@@ -67,22 +70,28 @@ test_that("a scale stretches the columns", {
 test_that("an array is refused where rows are not all rows' earlier neighbours", {
   x <- matrix(runif(40), ncol = 2)
   expect_error(as_NNarray(find_knn(x, k = 2)), class = "covertree_error_input")
-  expect_error(as_NNarray(find_knn(x, rows = 3:9, k = 2, predecessors = TRUE)), class = "covertree_error_input")
-  expect_identical(as_NNarray(find_knn(x, k = 2, predecessors = TRUE)), as_NNarray(vecchia_neighbors(x, m = 2)))
+  expect_error(as_NNarray(find_knn(x, rows = 3:9, k = 2, predecessors = TRUE)),
+               class = "covertree_error_input")
+  expect_identical(as_NNarray(find_knn(x, k = 2, predecessors = TRUE)),
+                   as_NNarray(vecchia_neighbors(x, m = 2)))
 })
 
 test_that("sets hold no more than there is to condition on, which a warning says", {
   x <- matrix(runif(40), 20)
-  expect_warning(nn <- vecchia_neighbors(x, m = 2147483647), "only 19 locations", class = "covertree_warning")
+  expect_warning(nn <- vecchia_neighbors(x, m = 2147483647), "only 19 locations",
+                 class = "covertree_warning")
   expect_same_neighbors(nn, vecchia_neighbors(x, m = 19))
   expect_silent(vecchia_neighbors(x, m = 19))
   new <- matrix(runif(6), 3)
-  expect_warning(pred <- vecchia_neighbors(x, m = 25, locs_pred = new), "only 20", class = "covertree_warning")
+  expect_warning(pred <- vecchia_neighbors(x, m = 25, locs_pred = new), "only 20",
+                 class = "covertree_warning")
   expect_identical(dim(pred$index), c(3L, 20L))
-  expect_warning(pred <- vecchia_neighbors(x, m = 25, locs_pred = new, cond_on = "all"), "only 22", class = "covertree_warning")
+  expect_warning(pred <- vecchia_neighbors(x, m = 25, locs_pred = new, cond_on = "all"), "only 22",
+                 class = "covertree_warning")
   expect_identical(dim(pred$index), c(3L, 22L))
 })
 
 test_that("answers that no memory holds are a classed error before they are asked for", {
-  expect_error(covertree:::check_answers(1e12, 1e6, "k"), "more than there is at hand", class = "covertree_error_memory")
+  expect_error(covertree:::check_answers(1e12, 1e6, "k"), "more than there is",
+               class = "covertree_error_memory")
 })

@@ -11,14 +11,16 @@ test_that("divergences are those of dense algebra", {
     s <- sets[i, !is.na(sets[i, ])]
     if (length(s)) K[i, i] - K[i, s] %*% solve(K[s, s], K[s, i]) else K[i, i]
   }, 0)
-  expect_equal(d$divergence[d$m == 3 & d$order == "coordinate"], (sum(log(D)) - c(determinant(K)$modulus)) / 120)
+  expect_equal(d$divergence[d$m == 3 & d$order == "coordinate"],
+               (sum(log(D)) - c(determinant(K)$modulus)) / 120)
   expect_equal(d$sd[1], exp(mean(log(D)) / 2))
 })
 
 test_that("without the exact process the best is the measure, and it prints and plots", {
   set.seed(62)
   x <- matrix(runif(200), 100)
-  d <- vecchia_diagnose(x, cov_matern(1.5, lengthscale = 0.2, nugget = 0.01), m = c(2, 5, 10), dense = 0)
+  d <- vecchia_diagnose(x, cov_matern(1.5, lengthscale = 0.2, nugget = 0.01), m = c(2, 5, 10),
+                        dense = 0)
   expect_identical(min(d$divergence), 0)
   expect_output(print(d), "best of these")
   withr::local_pdf(withr::local_tempfile(fileext = ".pdf"))

@@ -5,7 +5,8 @@ factor_case <- function(n = 40, m = 6, cov = cov_matern(1.5, 1.3, 0.3, 0.1)) {
   list(locs = locs, sets = sets, cov = cov, S = S, factor = vecchia_factor(sets, locs, cov))
 }
 
-test_that("weights and conditional variances are dense algebra's, for every covariance and layout", {
+test_that("weights and conditional variances are dense algebra's, for every covariance and layout",
+          {
   set.seed(321)
   for (layout in process_layouts(30)) for (family in process_families) {
     cov <- family(1.3, layout$lengthscale, 0.1, lonlat = layout$lonlat)
@@ -30,7 +31,8 @@ test_that("a factor multiplies, solves and has the determinant as its matrix", {
   expect_equal(solve(case$factor, b[, 1]), solve(case$S, b[, 1]), tolerance = 1e-10)
   expect_equal(solve(case$factor), solve(case$S), tolerance = 1e-10)
   expect_equal(determinant(case$factor), determinant(case$S), tolerance = 1e-10)
-  expect_equal(determinant(case$factor, logarithm = FALSE)$modulus[1], det(case$S), tolerance = 1e-10)
+  expect_equal(determinant(case$factor, logarithm = FALSE)$modulus[1], det(case$S),
+               tolerance = 1e-10)
   half <- colour(case$factor, diag(40))
   expect_equal(tcrossprod(half), case$S, tolerance = 1e-10)
   expect_equal(whiten(case$factor, half), diag(40), tolerance = 1e-10)
@@ -54,7 +56,8 @@ test_that("with inducing points it is the same of both parts together", {
   expect_equal(solve(factor), solve(S), tolerance = 1e-10)
   expect_equal(determinant(factor), determinant(S), tolerance = 1e-10)
   expect_equal(whiten(factor, colour(factor, diag(40))), diag(40), tolerance = 1e-10)
-  expect_equal(colour(factor, diag(40), transpose = TRUE), t(colour(factor, diag(40))), tolerance = 1e-10)
+  expect_equal(colour(factor, diag(40), transpose = TRUE), t(colour(factor, diag(40))),
+               tolerance = 1e-10)
   expect_output(print(factor), "7 inducing points")
   expect_error(as_Linv(factor), class = "covertree_error_input")
 })
@@ -91,7 +94,8 @@ test_that("the array is GpGp's", {
   theirs <- GpGp::vecchia_Linv(c(1.3, 0.2, 0.1 / 1.3), "exponential_isotropic", case$locs, NN)
   expect_equal(as_Linv(case$factor), theirs, tolerance = 1e-10)
   y <- rnorm(100)
-  expect_equal(GpGp::Linv_mult(as_Linv(case$factor), y, NN), whiten(case$factor, y), tolerance = 1e-10)
+  expect_equal(GpGp::Linv_mult(as_Linv(case$factor), y, NN), whiten(case$factor, y),
+               tolerance = 1e-10)
 })
 
 test_that("a covariance that is an R function has the same factor and likelihood", {
@@ -103,15 +107,18 @@ test_that("a covariance that is an R function has the same factor and likelihood
   expect_equal(factor$variance, case$factor$variance, tolerance = 1e-10)
   y <- rnorm(40)
   expect_equal(as.numeric(vecchia_loglik(y, case$sets, case$locs, same, X = cbind(1, y^2))),
-               as.numeric(vecchia_loglik(y, case$sets, case$locs, case$cov, X = cbind(1, y^2))), tolerance = 1e-10)
+               as.numeric(vecchia_loglik(y, case$sets, case$locs, case$cov, X = cbind(1, y^2))),
+               tolerance = 1e-10)
   twins <- case$locs[c(1:20, 1:20), ]
   bare <- cov_function(function(A, B) oracle_covariance(case$cov, A, B))
   sets <- vecchia_neighbors(twins, m = 4)
   expect_warning(dropped <- vecchia_factor(sets, twins, bare), class = "covertree_warning")
-  expect_warning(core <- vecchia_factor(sets, twins, cov_matern(1.5, 1.3, 0.3)), class = "covertree_warning")
+  expect_warning(core <- vecchia_factor(sets, twins, cov_matern(1.5, 1.3, 0.3)),
+                 class = "covertree_warning")
   expect_equal(dropped$weights, core$weights, tolerance = 1e-8)
   expect_identical(dropped$dropped, core$dropped)
-  expect_error(vecchia_loglik(y, case$sets, case$locs, same, gradient = TRUE), class = "covertree_error_input")
+  expect_error(vecchia_loglik(y, case$sets, case$locs, same, gradient = TRUE),
+               class = "covertree_error_input")
 })
 
 test_that("threads and instruction sets give the same factor", {

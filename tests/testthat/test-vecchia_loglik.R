@@ -15,7 +15,8 @@ test_that("the likelihood is dense algebra's, for every covariance and layout", 
   X <- cbind(1, rnorm(60))
   each_case(60, 7, function(layout, sets, cov) {
     S <- oracle_approximation(oracle_covariance(cov(), layout$locs) + diag(0.1, 60), sets$index)
-    expect_equal(as.numeric(vecchia_loglik(y, sets, layout$locs, cov())), oracle_loglik(y, S)$value, tolerance = 1e-10)
+    expect_equal(as.numeric(vecchia_loglik(y, sets, layout$locs, cov())), oracle_loglik(y, S)$value,
+                 tolerance = 1e-10)
     for (method in c("ML", "REML")) {
       value <- vecchia_loglik(y, sets, layout$locs, cov(), X = X, method = method)
       truth <- oracle_loglik(y, S, X, method)
@@ -33,17 +34,22 @@ test_that("the gradient is that of differences, for every covariance and layout"
   each_case(80, 9, function(layout, sets, cov) {
     scales <- length(layout$lengthscale)
     value <- function(p) {
-      as.numeric(vecchia_loglik(y, sets, layout$locs, cov(p[1], p[1 + seq_len(scales)], p[scales + 2]), X = X, method = "REML"))
+      as.numeric(vecchia_loglik(y, sets, layout$locs,
+                                cov(p[1], p[1 + seq_len(scales)], p[scales + 2]), X = X,
+                                method = "REML"))
     }
     at <- c(1.3, layout$lengthscale, 0.1)
     difference <- vapply(seq_along(at), function(k) {
       step <- replace(numeric(length(at)), k, 1e-5 * at[k])
       (value(at + step) - value(at - step)) / sum(2 * step)
     }, 0)
-    gradient <- attr(vecchia_loglik(y, sets, layout$locs, cov(), X = X, method = "REML", gradient = TRUE), "gradient")
+    gradient <- attr(vecchia_loglik(y, sets, layout$locs, cov(), X = X, method = "REML",
+                                    gradient = TRUE), "gradient")
     general <- cov()$kind == "matern"
     expect_equal(unname(gradient)[seq_along(at)], difference, tolerance = 1e-6)
-    expect_named(gradient, c("variance", if (scales == 1) "lengthscale" else paste0("lengthscale", seq_len(scales)), "nugget",
+    expect_named(gradient,
+                 c("variance", if (scales == 1) "lengthscale"
+                               else paste0("lengthscale", seq_len(scales)), "nugget",
                              if (general) "nu"))
   })
 })
@@ -58,8 +64,10 @@ test_that("derivative and information in nu are those of differences", {
     K <- function(p) oracle_covariance(cov_matern(p[4], p[1], p[2]), locs) + diag(p[3], n)
     sets <- vecchia_neighbors(locs, m = n - 1)
     loglik <- function(nu) as.numeric(vecchia_loglik(y, sets, locs, cov_matern(nu, 1.3, 0.3, 0.1)))
-    value <- vecchia_loglik(y, sets, locs, cov_matern(nu, 1.3, 0.3, 0.1), gradient = TRUE, information = TRUE)
-    expect_equal(attr(value, "gradient")[["nu"]], (loglik(nu + 1e-5) - loglik(nu - 1e-5)) / 2e-5, tolerance = 1e-5)
+    value <- vecchia_loglik(y, sets, locs, cov_matern(nu, 1.3, 0.3, 0.1), gradient = TRUE,
+                            information = TRUE)
+    expect_equal(attr(value, "gradient")[["nu"]], (loglik(nu + 1e-5) - loglik(nu - 1e-5)) / 2e-5,
+                 tolerance = 1e-5)
     dK <- lapply(1:4, function(k) {
       step <- replace(numeric(4), k, 1e-5)
       solve(K(at), (K(at + step) - K(at - step)) / 2e-5)
@@ -69,7 +77,8 @@ test_that("derivative and information in nu are those of differences", {
   }
 })
 
-test_that("tables of the Matern are within a relative 1e-12 of closed forms and of Bessel functions", {
+test_that(
+  "tables of the Matern are within a relative 1e-12 of closed forms and of Bessel functions", {
   h <- c(10^seq(-11, -0.5, length.out = 200), seq(0.4, 15, length.out = 200))
   table <- function(nu) { # the weight of a lone neighbour is the correlation
     cov <- cov_matern(nu)
@@ -103,7 +112,8 @@ test_that("with every earlier row in its set the information is the Gaussian's",
     solve(K(at), (K(at + step) - K(at - step)) / 2e-6)
   })
   truth <- outer(1:4, 1:4, Vectorize(function(j, k) 0.5 * sum(dK[[j]] * t(dK[[k]]))))
-  value <- vecchia_loglik(rnorm(n), vecchia_neighbors(locs, m = n - 1), locs, cov_matern(2.5, 1.3, c(0.3, 0.6), 0.1),
+  value <- vecchia_loglik(rnorm(n), vecchia_neighbors(locs, m = n - 1), locs,
+                          cov_matern(2.5, 1.3, c(0.3, 0.6), 0.1),
                           information = TRUE)
   expect_equal(unname(attr(value, "information")), truth, tolerance = 1e-6)
 })
@@ -117,12 +127,14 @@ test_that("likelihood, gradient and information are GpGp's", {
   y <- rnorm(n) + 5
   sets <- vecchia_neighbors(locs, m = 12)
   cov <- cov_matern(1.5, 1.3, 0.2, 0.1)
-  theirs <- GpGp::vecchia_profbeta_loglik_grad_info(c(1.3, 0.2 / sqrt(3), 0.1 / 1.3), "matern15_isotropic", y, X, locs,
+  theirs <- GpGp::vecchia_profbeta_loglik_grad_info(c(1.3, 0.2 / sqrt(3), 0.1 / 1.3),
+                                                    "matern15_isotropic", y, X, locs,
                                                     as_NNarray(sets))
   ours <- vecchia_loglik(y, sets, locs, cov, X = X, gradient = TRUE, information = TRUE)
   expect_equal(as.numeric(ours), theirs$loglik, tolerance = 1e-12)
   expect_equal(attr(ours, "beta"), drop(theirs$betahat), tolerance = 1e-10)
-  J <- rbind(c(1, 0, -0.1 / 1.3^2), c(0, 1 / sqrt(3), 0), c(0, 0, 1 / 1.3)) # their nugget is a share, their range shorter
+  # their nugget is a share, their range shorter
+  J <- rbind(c(1, 0, -0.1 / 1.3^2), c(0, 1 / sqrt(3), 0), c(0, 0, 1 / 1.3))
   expect_equal(unname(attr(ours, "gradient")), drop(J %*% theirs$grad), tolerance = 1e-10)
   expect_equal(unname(attr(ours, "information")), J %*% theirs$info %*% t(J), tolerance = 1e-10)
 })
@@ -136,12 +148,14 @@ test_that("known error variances stand beside the nugget", {
   K <- oracle_covariance(cov_exponential(1.3, 0.2), locs)
   truth <- oracle_loglik(y, oracle_approximation(K + diag(0.1 + noise), sets$index))$value
   value <- function(variance = 1.3, nugget = 0.1) {
-    vecchia_loglik(y, sets, locs, cov_exponential(variance, 0.2, nugget), noise = noise, gradient = TRUE)
+    vecchia_loglik(y, sets, locs, cov_exponential(variance, 0.2, nugget), noise = noise,
+                   gradient = TRUE)
   }
   expect_equal(as.numeric(value()), truth, tolerance = 1e-10)
   difference <- c(as.numeric(value(1.3 + 1e-5)) - as.numeric(value(1.3 - 1e-5)),
                   as.numeric(value(1.3, 0.1 + 1e-5)) - as.numeric(value(1.3, 0.1 - 1e-5))) / 2e-5
-  expect_equal(unname(attr(value(), "gradient")[c("variance", "nugget")]), difference, tolerance = 1e-6)
+  expect_equal(unname(attr(value(), "gradient")[c("variance", "nugget")]), difference,
+               tolerance = 1e-6)
 })
 
 test_that("several responses are the sum of each", {
@@ -151,14 +165,19 @@ test_that("several responses are the sum of each", {
   X <- cbind(one = 1, t = rnorm(50))
   sets <- vecchia_neighbors(locs, m = 6)
   cov <- cov_matern(1.5, 1, 0.3, 0.2)
-  all <- vecchia_loglik(Y, sets, locs, cov, X = X, gradient = TRUE, information = TRUE, method = "REML")
+  all <- vecchia_loglik(Y, sets, locs, cov, X = X, gradient = TRUE, information = TRUE,
+                        method = "REML")
   each <- lapply(1:3, function(k) {
-    vecchia_loglik(Y[, k], sets, locs, cov, X = X, gradient = TRUE, information = TRUE, method = "REML")
+    vecchia_loglik(Y[, k], sets, locs, cov, X = X, gradient = TRUE, information = TRUE,
+                   method = "REML")
   })
-  expect_equal(attr(all, "responses"), c(a = each[[1]][1], b = each[[2]][1], c = each[[3]][1]), tolerance = 1e-12)
+  expect_equal(attr(all, "responses"), c(a = each[[1]][1], b = each[[2]][1], c = each[[3]][1]),
+               tolerance = 1e-12)
   expect_equal(as.numeric(all), sum(vapply(each, as.numeric, 0)), tolerance = 1e-12)
-  expect_equal(attr(all, "gradient"), Reduce(`+`, lapply(each, attr, "gradient")), tolerance = 1e-10)
-  expect_equal(attr(all, "information"), Reduce(`+`, lapply(each, attr, "information")), tolerance = 1e-10)
+  expect_equal(attr(all, "gradient"), Reduce(`+`, lapply(each, attr, "gradient")),
+               tolerance = 1e-10)
+  expect_equal(attr(all, "information"), Reduce(`+`, lapply(each, attr, "information")),
+               tolerance = 1e-10)
   expect_equal(attr(all, "beta")[, "b"], attr(each[[2]], "beta"), tolerance = 1e-10)
   expect_identical(attr(all, "nobs"), 150L)
 })
@@ -173,7 +192,8 @@ test_that("threads change no bit, instruction sets little", {
   value <- function(threads, simd = NULL) {
     run <- covertree:::run_settings(threads, FALSE, simd)
     model <- covertree:::process_model(sets, locs, cov, NULL, run)
-    covertree:::process_loglik(model, covertree:::mean_basis(y, matrix(1, n), n), TRUE, TRUE, "ML", run)
+    covertree:::process_loglik(model, covertree:::mean_basis(y, matrix(1, n), n), TRUE, TRUE, "ML",
+                               run)
   }
   one <- value(1)
   expect_identical(value(2), one)
@@ -201,7 +221,8 @@ test_that("duplicates without nugget are left out, counted and reported", {
   locs <- rbind(locs, locs[1:10, ], locs[1:5, ])
   y <- rnorm(45)
   sets <- vecchia_neighbors(locs, m = 8)
-  expect_warning(value <- vecchia_loglik(y, sets, locs, cov_matern(1.5, 1, 0.3), gradient = TRUE, information = TRUE),
+  expect_warning(value <- vecchia_loglik(y, sets, locs, cov_matern(1.5, 1, 0.3), gradient = TRUE,
+                                         information = TRUE),
                  class = "covertree_warning")
   expect_true(attr(value, "dropped") > 0)
   expect_true(all(is.finite(c(value, attr(value, "gradient"), attr(value, "information")))))
@@ -209,7 +230,8 @@ test_that("duplicates without nugget are left out, counted and reported", {
   expect_identical(attr(with_nugget, "dropped"), 0)
   # the eleventh duplicate's own set, without its twin and what its twins repeat
   same <- locs[c(1:30), ]
-  expect_warning(smooth <- vecchia_loglik(rnorm(30), vecchia_neighbors(same, m = 20), same, cov_gaussian(1, 5)),
+  expect_warning(smooth <- vecchia_loglik(rnorm(30), vecchia_neighbors(same, m = 20), same,
+                                          cov_gaussian(1, 5)),
                  class = "covertree_warning")
   expect_true(is.finite(smooth))
 })
@@ -222,7 +244,8 @@ test_that("a duplicate's twin counts as missing", {
   expect_warning(value <- vecchia_loglik(y, index, locs, cov), class = "covertree_warning")
   without <- index
   without[4, ] <- c(1L, 3L, NA)
-  expect_equal(as.numeric(value), as.numeric(vecchia_loglik(y, without, locs, cov)), tolerance = 1e-12)
+  expect_equal(as.numeric(value), as.numeric(vecchia_loglik(y, without, locs, cov)),
+               tolerance = 1e-12)
   expect_identical(attr(value, "dropped"), 1)
 })
 
