@@ -33,8 +33,8 @@ stop_pairs <- function(pairs, most) {
 check_answers <- function(queries, k, arg, call = rlang::caller_env()) {
   bytes <- queries * k * pair_bytes
   if (bytes <= memory_at_hand()) return(invisible())
-  stop_input(
-    c("{queries} queries with {.arg {arg}} = {k} take {bytes} GB, more than there is.",
+  gigabytes <- signif(bytes / 2^30, 3)
+  stop_input(c("{queries} queries with {.arg {arg}} = {k} take {gigabytes} GB, more than there is.",
                i = "Ask for fewer neighbours, or for some of the queries at a time."),
              kind = "memory", call = call)
 }

@@ -14,10 +14,11 @@
 #'   process there, with what estimating the mean's coefficients adds, without the nugget; and
 #'   `sd_new`, that of a new observation, with the nugget.
 #' @seealso [vecchia_fit()] for fits of this package and their [predict()] method.
-#' @examplesIf requireNamespace("GpGp", quietly = TRUE) && requireNamespace("fields", quietly =
-#' TRUE) locs <- as.matrix(quakes[1:300, c("long", "lat")])
-#' fit <- GpGp::fit_model(quakes$mag[1:300], locs, covfun_name = "exponential_isotropic", m_seq =
-#' 10, silent = TRUE) predict_gpgp(fit, cbind(c(180, 182), c(-20, -25)))
+#' @examplesIf rlang::is_installed(c("GpGp", "fields"))
+#' locs <- as.matrix(quakes[1:300, c("long", "lat")])
+#' fit <- GpGp::fit_model(quakes$mag[1:300], locs, covfun_name = "exponential_isotropic",
+#'                        m_seq = 10, silent = TRUE)
+#' predict_gpgp(fit, cbind(c(180, 182), c(-20, -25)))
 #' @export
 predict_gpgp <- function(fit, locs_pred, X_pred = NULL, m = 60, cond_on = c("obs", "all"),
                          threads = NULL, progress = NULL) {
