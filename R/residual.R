@@ -194,7 +194,7 @@ fit_correlation <- function(metric, x, run, call = rlang::caller_env()) {
     stop_input(
       c("The inducing points' covariance is not positive definite, with no more jitter to try.",
                  x = "The closest two are rows {pair[1]} and {pair[2]} of {.arg inducing}.",
-                 i = "Use fewer or distant ones, a shorter lengthscale, or a larger {.arg jitter}."),
+                 i = "Use fewer ones, a shorter lengthscale, or a larger {.arg jitter}."),
                kind = "factor", call = call)
   }
   if (is.null(metric$jitter) && factor$jitter > 0) {
