@@ -116,7 +116,8 @@ refuse_points <- function(x, arg, call) {
 
 refuse_columns <- function(x, bad, arg, call) {
   stop_input(c("{.arg {arg}} must have numeric columns only.",
-               x = "{cli::qty(length(bad))}{.field {names(x)[bad]}} {?is/are} not numeric.",
+               x = paste("{cli::qty(length(bad))}Column{?s} {.field {names(x)[bad]}}",
+                         "{?is/are} not numeric."),
                i = number_advice(x[[bad[1]]], "It is of class {.cls {class(x[[bad[1]]])}}. ")),
              call = call)
 }
