@@ -190,7 +190,8 @@ check_latitude_second <- function(names, arg, call) {
   lon <- looks(names[1:2], "lon|lng|eas|lam|laen|^x|x$")
   if ((lat[1] && !lon[1]) || (lon[2] && !lat[2])) {
     stop_input(c("{.arg {arg}} must have columns that are known as longitude and latitude.",
-                 x = "Columns {.field {names[1:2]}} look like latitude first.",
+                 x = paste("Columns {.field {names[1:2]}} look like latitude first,",
+                           "but their names are not understood."),
                  i = "Names such as {.val lon} and {.val lat} are."), call = call)
   }
 }

@@ -122,7 +122,7 @@ check_covariance <- function(cov, arg = rlang::caller_arg(cov), call = rlang::ca
   if (!inherits(cov, "covertree_covariance")) {
     stop_input(
       c("{.arg {arg}} must be a covariance, such as {.code cov_matern(1.5, lengthscale = 0.2)}.",
-                 x = "It is {describe(cov)}."), call = call)
+        x = "It is {describe(cov)}."), call = call)
   }
   fault <- covariance_fault(cov)
   if (!is.null(fault)) {
@@ -285,7 +285,7 @@ from_gpboost <- function(parms, name, shape, columns, call = rlang::caller_env()
   if (ranges < 1 || length(parms) != ranges + 1L + noise) {
     stop_input(
       c("{.arg covparms} of {.val {name}} must be error variance, variance and {ranges} range{?s}.",
-                 x = "It has {length(parms)} element{?s}."), call = call)
+        x = "It has {length(parms)} element{?s}."), call = call)
   }
   range <- unname(parms[1L + noise + seq_len(ranges)])
   if (name == "matern_space_time") range <- c(range[1], rep(range[2], columns - 1L))
@@ -355,8 +355,8 @@ factor_function <- function(cov, inducing, jitter, call) {
   pair <- arrayInd(which.max(stats::cov2cor(K) - diag(2, nrow(K))), dim(K))
   stop_input(
     c("The inducing points' covariance is not positive definite, with no more jitter to try.",
-               x = "Rows {min(pair)} and {max(pair)} of {.arg inducing} are most correlated."),
-             kind = "factor", call = call)
+      x = "Rows {min(pair)} and {max(pair)} of {.arg inducing} are most correlated."),
+    kind = "factor", call = call)
 }
 
 # A covariance with a lengthscale for every column (with lonlat: one for the sphere and one per

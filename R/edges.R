@@ -44,7 +44,7 @@ check_result <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env
   if (!inherits(x, c("covertree_neighbors", "covertree_within"))) {
     stop_input(
       c("{.arg {arg}} must be from {.fn find_knn}, {.fn vecchia_neighbors} or {.fn find_within}.",
-                 x = "It is {describe(x)}."), call = call)
+        x = "It is {describe(x)}."), call = call)
   }
 }
 

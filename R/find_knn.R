@@ -185,7 +185,7 @@ new_queries <- function(index, query, rows, predecessors, max_index, self, run, 
   if (predecessors) {
     stop_input(
       c("{.arg predecessors} must be {.code FALSE} with {.arg query}: new points have no row.",
-                 i = "{.arg max_index} says which rows may be neighbours."), call = call)
+        i = "{.arg max_index} says which rows may be neighbours."), call = call)
   }
   read <- align_places(index, query, "query", call)
   points <- read$x

@@ -56,7 +56,8 @@
 #'   * `cov`: the covariance with its estimates,
 #'   * `beta`, `beta_cov`: coefficients of the mean and their covariance,
 #'   * `parameters`: a data frame of the covariance's parameters: `estimate`, `std.error` (of the
-#'     parameter), `log.error` (of its logarithm), `status` (`"estimated"`, `"fixed"`, or the bound),
+#'     parameter), `log.error` (of its logarithm), `status` (`"estimated"`, `"fixed"`, or the
+#'     bound),
 #'   * `logLik`, `order`, `sets`, `trace` (a row per evaluation), `seconds` (per phase), `notes`.
 #' @section Errors:
 #' Class `covertree_error`: fewer than two observations, a response without variation, collinear
@@ -65,7 +66,8 @@
 #'   approximation, Statistics and Computing 31, \doi{10.1007/s11222-021-09999-1}.
 #' @seealso [vecchia_loglik()] for the likelihood by itself, `vignette("fit")`.
 #' @examples
-#' fit <- vecchia_fit(log(mag) ~ depth, quakes, ~ long + lat, cov_exponential(lonlat = TRUE), m = 10)
+#' cov <- cov_exponential(lonlat = TRUE)
+#' fit <- vecchia_fit(log(mag) ~ depth, quakes, ~ long + lat, cov, m = 10)
 #' summary(fit)
 #' new <- data.frame(long = c(180, 184), lat = c(-20, -24), depth = 300)
 #' predict(fit, new, se.fit = TRUE)
@@ -189,8 +191,8 @@ search_sets <- function(points, cov, inducing, settings, ...) {
                             progress = settings$progress))
 }
 
-# Without the warnings of single searches and factors: a fit says in its notes what was left out, and
-# that inducing points lie at observations is as it should be.
+# Without the warnings of single searches and factors: a fit says in its notes what was left out,
+# and that inducing points lie at observations is as it should be.
 quietly <- function(expression) suppressWarnings(expression, classes = "covertree_warning")
 
 # Seconds that an expression takes; what it assigns stays.

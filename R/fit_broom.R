@@ -1,4 +1,5 @@
-# What broom's verbs make of a fit; registered when broom, or what it takes its generics from, is there.
+# What broom's verbs make of a fit; registered when broom, or what it takes its generics from, is
+# there.
 
 #' @exportS3Method generics::tidy
 tidy.vecchia_fit <- function(x, conf.int = FALSE, conf.level = 0.95, ...) {
@@ -34,7 +35,8 @@ augment.vecchia_fit <- function(x, data = NULL, newdata = NULL, ...) {
   if (is.null(data)) {
     stop_input("{.arg data} or {.arg newdata} must be given: a fit does not keep its data.")
   }
-  as_tibble_if_there(cbind(data, .fitted = fitted.vecchia_fit(x), .resid = residuals.vecchia_fit(x)))
+  as_tibble_if_there(cbind(data, .fitted = fitted.vecchia_fit(x),
+                           .resid = residuals.vecchia_fit(x)))
 }
 
 as_tibble_if_there <- function(x) {

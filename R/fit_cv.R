@@ -25,7 +25,8 @@
 #' @source T. Gneiting, A. E. Raftery (2007), Strictly proper scoring rules, prediction, and
 #'   estimation, JASA 102, \doi{10.1198/016214506000001437}.
 #' @examples
-#' fit <- vecchia_fit(log(mag) ~ depth, quakes, ~ long + lat, cov_exponential(lonlat = TRUE), m = 10)
+#' cov <- cov_exponential(lonlat = TRUE)
+#' fit <- vecchia_fit(log(mag) ~ depth, quakes, ~ long + lat, cov, m = 10)
 #' summary(cv(fit, "loo"))
 #' summary(cv(fit, 5, by = "blocks"))
 #' @export

@@ -42,7 +42,8 @@ fit_notes <- function(found, model) {
       "`", name, "` is at its ", status[[name]], ": the data do not tell it, and it has no error."),
       ""),
     if (length(found$parameters$constant)) {
-      paste0("`", found$parameters$constant, "` is not estimated: its coordinates are all the same.")
+      paste0("`", found$parameters$constant,
+             "` is not estimated: its coordinates are all the same.")
     },
     if (!is.null(model$dropped)) {
       paste(count(length(model$dropped), "row"), "with missing values not used.")
@@ -168,7 +169,8 @@ print.vecchia_fit <- function(x, digits = max(3L, getOption("digits") - 3L), ...
 format.vecchia_fit <- function(x, ...) {
   inducing <- NROW(x$plan$inducing)
   paste0(count_of(nobs.vecchia_fit(x), "observation"), ", ",
-         if (inducing) paste0(count_of(inducing, "inducing point"), ", "), x$settings$select, " sets of ",
+         if (inducing) paste0(count_of(inducing, "inducing point"), ", "),
+         x$settings$select, " sets of ",
          ncol(x$plan$sets), ", ", x$settings$method, ", log-likelihood ",
          format(as.double(x$logLik), digits = 8))
 }
@@ -202,7 +204,8 @@ print.summary.vecchia_fit <- function(x, digits = max(3L, getOption("digits") - 
   table[c("lower", "upper")] <- x$limits[match(rownames(table), rownames(x$limits)), ]
   print(table[c("estimate", "std.error", "lower", "upper", "status")], digits = digits)
   cat("\nAIC ", format(x$aic, digits = 8), ", BIC ", format(x$bic, digits = 8), "; ",
-      count_of(x$evaluations, "evaluation"), ", ", count_of(x$rounds, "choice of sets", "choices of sets"),
+      count_of(x$evaluations, "evaluation"), ", ",
+      count_of(x$rounds, "choice of sets", "choices of sets"),
       ", ", format(x$seconds[["total"]], digits = 2), " s\n", sep = "")
   print_notes(x$notes)
   invisible(x)

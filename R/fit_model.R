@@ -40,7 +40,8 @@ fit_frame <- function(matched, envir, formula, data, places, call) {
     stop_input(c("{.arg coords} must have a row for each row of {.arg data}.",
                  x = "It has {length(complete)}, the data have {n}."), call = call)
   }
-  frame <- list(quote(stats::model.frame), formula = formula, data = data, drop.unused.levels = TRUE,
+  frame <- list(quote(stats::model.frame), formula = formula, data = data,
+                drop.unused.levels = TRUE,
                 row = seq_len(n), place = ifelse(complete, 0, NA))
   given <- intersect(c("subset", "weights", "offset", "noise", "na.action"), names(matched))
   frame[given] <- as.list(matched)[given]
@@ -61,7 +62,8 @@ fit_places <- function(coords, data, envir, call, arg = "coords") {
   }
   if (rlang::is_formula(coords)) {
     if (length(coords) != 2) {
-      stop_input("{.arg {arg}} must be a one-sided formula, as in {.code ~ lon + lat}.", call = call)
+      stop_input("{.arg {arg}} must be a one-sided formula, as in {.code ~ lon + lat}.",
+                 call = call)
     }
     coords <- all.vars(coords)
     if (is.null(data)) data <- mget(coords, envir, ifnotfound = list(NULL), inherits = TRUE)
@@ -82,7 +84,8 @@ is_complete <- function(places) {
 }
 
 take_rows <- function(places, rows) {
-  if (inherits(places, "sfc") || is.null(dim(places))) places[rows] else places[rows, , drop = FALSE]
+  if (inherits(places, "sfc") || is.null(dim(places)))
+    places[rows] else places[rows, , drop = FALSE]
 }
 
 # What no fit can start from.
@@ -99,7 +102,8 @@ check_model <- function(model, cov, call) {
     stop_input("Only one of {.arg weights} and {.arg noise} may be given.", call = call)
   }
   for (part in c("weights", "noise")) check_variances(model[[part]], part, call)
-  check_values(model$points, metric_correlation(fit_covariance(spread_scale(cov), model$points, call)),
+  check_values(model$points,
+               metric_correlation(fit_covariance(spread_scale(cov), model$points, call)),
                arg = "coords", call = call)
   decomposed <- qr(model$X)
   if (decomposed$rank < ncol(model$X)) {
@@ -110,18 +114,21 @@ check_model <- function(model, cov, call) {
   size <- max(abs(model$y))
   if (size > 1e60 || (size > 0 && size < 1e-60)) {
     stop_input(c("The response must be of a size whose square can be computed with, 1e-60 to 1e60.",
-                 x = "Its largest value is {signif(size, 3)}.", i = "Change its unit."), call = call)
+                 x = "Its largest value is {signif(size, 3)}.", i = "Change its unit."),
+               call = call)
   }
   rest <- qr.resid(decomposed, model$y - model$offset %||% 0)
   if (max(abs(rest)) <= 1e-12 * max(abs(model$y), 1e-300)) {
-    stop_input("The response has no variation about the mean: there is nothing to fit.", call = call)
+    stop_input("The response has no variation about the mean: there is nothing to fit.",
+               call = call)
   }
 }
 
 check_variances <- function(x, arg, call) {
   bad <- if (is.null(x)) integer() else which(!is.finite(x) | x < 0 | (arg == "weights" & x == 0))
   if (length(bad)) {
-    stop_input(c("{.arg {arg}} must hold finite numbers {if (arg == 'noise') 'not below' else 'above'} 0.",
+    stop_input(c(paste("{.arg {arg}} must hold finite numbers",
+                       "{if (arg == 'noise') 'not below' else 'above'} 0."),
                  x = "Row {bad[1]} is {x[bad[1]]}."), call = call)
   }
 }

@@ -46,7 +46,8 @@ fit_optimise <- function(parameters, plan, settings, round) {
     found <- if (any(free)) {
       stats::nlminb(log(parameters$value[free]), function(u) -evaluate(u)$loglik,
                     function(u) -evaluate(u)$gradient,
-                    if (scoring) function(u) evaluate(u)$information, lower = log(parameters$lower[free]),
+                    if (scoring)
+                      function(u) evaluate(u)$information, lower = log(parameters$lower[free]),
                     upper = log(parameters$upper[free]),
                     control = list(eval.max = 2 * control$iterations, rel.tol = control$tolerance,
                                    iter.max = control$iterations))

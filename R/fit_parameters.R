@@ -41,7 +41,8 @@ scale_groups <- function(cov, points, scales, call) {
     for (name in names(scales)) group[place[match(scales[[name]], columns)]] <- name
     if (sum(lengths(scales)) == length(columns)) return(paste0("lengthscale.", group))
   }
-  stop_input(c("{.arg scales} must be {.val one}, {.val each} or a named list that holds each of {.val {columns}} once.",
+  stop_input(c(paste("{.arg scales} must be {.val one}, {.val each} or a named list",
+                     "that holds each of {.val {columns}} once."),
                x = "It is {describe(scales)}."), call = call)
 }
 
@@ -94,14 +95,16 @@ bound_parameters <- function(parameters, model) {
   # a lengthscale of coordinates that do not vary is in no covariance
   idle <- names(extent)[attr(extent, "constant") & parameters$free[names(extent)]]
   parameters$free[idle] <- FALSE
-  c(parameters, list(lower = low, upper = high, spread = variance, extent = extent, constant = idle))
+  c(parameters,
+    list(lower = low, upper = high, spread = variance, extent = extent, constant = idle))
 }
 
 # The widest side of the places in the columns of each lengthscale parameter.
 scale_extents <- function(parameters, points) {
   cov <- fit_covariance(spread_scale(parameters$cov), points, NULL)
   sides <- apply(.Call(C_ffi_embed, points, cov), 2, function(x) diff(range(x)))
-  group <- if (cov$lonlat) parameters$group[c(1, 1, seq_along(parameters$group))] else parameters$group
+  group <- if (cov$lonlat) parameters$group[c(1, 1, seq_along(parameters$group))]
+           else parameters$group
   widest <- tapply(sides, group, max)
   extent <- widest[names(parameters$value)[parameters$is_scale]]
   structure(ifelse(extent > 0, extent, 1), constant = extent == 0)

@@ -15,7 +15,8 @@
 #' @param cond_on What a new place conditions on, see [vecchia_neighbors()].
 #' @param nsim Number of draws.
 #' @param seed `NULL`, or a seed for [set.seed()]; the state of R's random numbers is then put back.
-#' @param noise `TRUE`: draws of observations, with noise of variance nugget; `FALSE`: of the process.
+#' @param noise `TRUE`: draws of observations, with noise of variance nugget; `FALSE`: of the
+#'   process.
 #' @param ... Not used.
 #' @inheritParams cover_tree
 #'
@@ -28,9 +29,9 @@
 #' as draws always do. That helps where new places are denser than observations; standard errors
 #' then take time of the order of the square of the number of places.
 #'
-#' Draws at new places are given the data. Without `newdata`, `simulate()` draws new responses at the
-#' observations' places from the fitted model, noise included, not given the data, as it does for
-#' [lm()]: what a parametric bootstrap fits again.
+#' Draws at new places are given the data. Without `newdata`, `simulate()` draws new responses at
+#' the observations' places from the fitted model, noise included, not given the data, as it does
+#' for [lm()]: what a parametric bootstrap fits again.
 #'
 #' @return `predict()`: a vector, or with `interval` a matrix with columns `fit`, `lwr`, `upr`; with
 #'   `se.fit = TRUE` a list of that (`fit`) and the standard errors of the process (`se.fit`). `NA`
@@ -38,7 +39,8 @@
 #'   without `newdata` such a data frame.
 #' @seealso [cv()] for predictions of held-out observations.
 #' @examples
-#' fit <- vecchia_fit(log(mag) ~ depth, quakes, ~ long + lat, cov_exponential(lonlat = TRUE), m = 10)
+#' cov <- cov_exponential(lonlat = TRUE)
+#' fit <- vecchia_fit(log(mag) ~ depth, quakes, ~ long + lat, cov, m = 10)
 #' new <- data.frame(long = c(180, 184), lat = c(-20, -24), depth = 300)
 #' predict(fit, new, interval = "prediction")
 #' simulate(fit, 3, seed = 1, newdata = new)
@@ -81,7 +83,8 @@ new_places <- function(fit, newdata, coords, call = rlang::caller_env()) {
     newdata <- sf::st_drop_geometry(newdata)
   }
   if (!is.data.frame(newdata)) {
-    stop_input(c("{.arg newdata} must be a data frame.", x = "It is {describe(newdata)}."), call = call)
+    stop_input(c("{.arg newdata} must be a data frame.", x = "It is {describe(newdata)}."),
+               call = call)
   }
   own <- if (is_named_coords(model$coords)) model$coords
   places <- fit_places(coords %||% own, newdata, environment(model$terms), call)
@@ -89,7 +92,8 @@ new_places <- function(fit, newdata, coords, call = rlang::caller_env()) {
   frame <- tryCatch(
     stats::model.frame(terms, newdata, na.action = stats::na.pass, xlev = model$xlevels),
     error = function(e) {
-      stop_input(c("{.arg newdata} does not fit the formula.", x = "{conditionMessage(e)}"), call = call)
+      stop_input(c("{.arg newdata} does not fit the formula.", x = "{conditionMessage(e)}"),
+                 call = call)
     })
   n <- nrow(newdata)
   X <- stats::model.matrix(terms, frame, contrasts.arg = model$contrasts)
@@ -112,7 +116,8 @@ new_places <- function(fit, newdata, coords, call = rlang::caller_env()) {
 # Whether coordinates are columns of the data, so that new data have them too.
 is_named_coords <- function(coords) is.character(coords) || rlang::is_formula(coords)
 
-# The offset that was an argument and not a term, as predict.lm() has it: the call's, in the new data.
+# The offset that was an argument and not a term, as predict.lm() has it: the call's, in the new
+# data.
 own_offset <- function(fit, newdata, call) {
   if (is.null(fit$call$offset)) return(0)
   offset <- tryCatch(eval(fit$call$offset, newdata, environment(fit$model$terms)), error = identity)

@@ -6,7 +6,7 @@ resolve_groups <- function(index, queries, groups, query_groups, call = rlang::c
   if (!is.atomic(groups) || length(groups) != length(index) || anyNA(groups)) {
     stop_input(
       c("{.arg groups} must have a value for each of the {length(index)} indexed points.",
-                 x = "It is {describe(groups)}."), call = call)
+        x = "It is {describe(groups)}."), call = call)
   }
   groups <- as.character(groups)
   if (is.null(queries$points))
@@ -15,7 +15,7 @@ resolve_groups <- function(index, queries, groups, query_groups, call = rlang::c
   if (!is.atomic(query_groups) || length(query_groups) != count || anyNA(query_groups)) {
     stop_input(
       c("{.arg query_groups} must have a value for each of the {count} queries.",
-                 x = "It is {describe(query_groups)}."), call = call)
+        x = "It is {describe(query_groups)}."), call = call)
   }
   list(points = groups, queries = as.character(query_groups))
 }

@@ -185,7 +185,7 @@ default_lonlat <- function(points, arg, call) {
   if (ncol(points$x) > 2) {
     stop_input(
       c("{.arg {arg}} must come with a {.arg metric}: places with a height have no default.",
-                 i = "{.fn sf::st_zm} leaves heights out."), call = call)
+        i = "{.fn sf::st_zm} leaves heights out."), call = call)
   }
   cli::cli_inform("Longitude and latitude: distances are great-circle arcs in metres.",
                   class = "covertree_message",
@@ -225,7 +225,7 @@ fit_metric <- function(metric, x, run = NULL, call = rlang::caller_env(), lifted
   if (metric$kind == "sphere_time" && ncol(x) != length(metric$scale) + 1) {
     stop_input(
       c("The points must have longitude, latitude and a column for each further {.arg scale}.",
-                 x = "They have {ncol(x)} column{?s}, {.arg scale} has {length(metric$scale)}."),
+        x = "They have {ncol(x)} column{?s}, {.arg scale} has {length(metric$scale)}."),
       call = call)
   }
   if (metric$kind == "euclidean" && !is.null(metric$scale)) {

@@ -115,7 +115,7 @@ match_columns <- function(points, coordinate, call) {
   if (length(bad) || !length(columns)) {
     stop_input(
       c("{.arg coordinate} must name columns of {.arg locs} or be within 1..{ncol(points)}.",
-                 x = "It is {describe(coordinate[bad])}."), call = call)
+        x = "It is {describe(coordinate[bad])}."), call = call)
   }
   columns
 }

@@ -80,6 +80,6 @@ check_crs <- function(points, crs, arg, call) {
   if (is.null(points$crs) || is.null(crs) || same_crs(points$crs, crs)) return(invisible())
   stop_input(
     c("{.arg {arg}} must have the coordinate reference system of the points it is compared with.",
-               x = "It is in {.val {points$crs$name}}, they are in {.val {crs$name}}.",
-               i = "{.fn sf::st_transform} takes it there."), call = call)
+      x = "It is in {.val {points$crs$name}}, they are in {.val {crs$name}}.",
+      i = "{.fn sf::st_transform} takes it there."), call = call)
 }

@@ -56,7 +56,7 @@ covariates_at <- function(X_pred, fit, count, call = rlang::caller_env()) {
   if (!is.numeric(X_pred) || nrow(X_pred) != count || ncol(X_pred) != columns) {
     stop_input(
       c("{.arg X_pred} must have a row per new place and {columns} column{?s}, as in the fit.",
-                 x = "It is {describe(X_pred)}."), call = call)
+        x = "It is {describe(X_pred)}."), call = call)
   }
   unname(X_pred)
 }

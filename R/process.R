@@ -52,7 +52,7 @@ set_matrix <- function(sets, n, run, call = rlang::caller_env()) {
   if (!is.matrix(sets) || !is.numeric(sets)) {
     stop_input(
       c("{.arg sets} must be a result of {.fn vecchia_neighbors} or a matrix of row numbers.",
-                 x = "It is {describe(sets)}."), call = call)
+        x = "It is {describe(sets)}."), call = call)
   }
   if (nrow(sets) != n) {
     stop_input(c("{.arg sets} must have a row for each of {.arg locs}.",
@@ -74,8 +74,8 @@ own_column_off <- function(sets, call) {
   if (length(other)) {
     stop_input(
       c("{.arg sets} must hold earlier rows only, or in its first column each row's own number.",
-                 x = "Row {other[1]} has {sets[other[1], 1]} there, row 1 has {sets[1, 1]}."),
-               call = call)
+        x = "Row {other[1]} has {sets[other[1], 1]} there, row 1 has {sets[1, 1]}."),
+      call = call)
   }
   sets[, -1, drop = FALSE]
 }
@@ -98,6 +98,6 @@ warn_dropped <- function(dropped) {
   if (dropped == 0) return(invisible())
   cli::cli_warn(
     c("{dropped} neighbour{?s} {?was/were} left out of {cli::qty(dropped)}{?its/their} set{?s}.",
-                  x = "Rounding cannot tell {cli::qty(dropped)}{?it/them} from others.",
-                  i = "A nugget, or leaving out duplicates, helps."), class = "covertree_warning")
+      x = "Rounding cannot tell {cli::qty(dropped)}{?it/them} from others.",
+      i = "A nugget, or leaving out duplicates, helps."), class = "covertree_warning")
 }

@@ -158,14 +158,15 @@ check_diagonal <- function(V, p, variance, call = rlang::caller_env()) {
   worst <- which.max(off)
   if (length(worst) && off[worst] > 1e-2) {
     stop_input(
-      c("{.code p + rowSums(V^2)} must be the covariance's variance {variance}.",
-                 x = "Row {worst} gives {p[worst] + sum(V[worst, ]^2)}."), call = call)
+      c(paste("{.arg p} and {.arg V} do not fit the covariance:",
+              "{.code p + rowSums(V^2)} must be its variance {variance}."),
+        x = "Row {worst} gives {p[worst] + sum(V[worst, ]^2)}."), call = call)
   }
   if (length(worst) && off[worst] > 1e-6) {
     cli::cli_warn(
       c(paste("{.code p + rowSums(V^2)} differs from the covariance's variance {variance}",
               "by up to {signif(off[worst], 2)} of it."),
-                    i = "Row {worst} is the worst."), class = "covertree_warning", call = call)
+        i = "Row {worst} is the worst."), class = "covertree_warning", call = call)
   }
 }
 
@@ -193,9 +194,9 @@ fit_correlation <- function(metric, x, run, call = rlang::caller_env()) {
     pair <- factor$pair
     stop_input(
       c("The inducing points' covariance is not positive definite, with no more jitter to try.",
-                 x = "The closest two are rows {pair[1]} and {pair[2]} of {.arg inducing}.",
-                 i = "Use fewer ones, a shorter lengthscale, or a larger {.arg jitter}."),
-               kind = "factor", call = call)
+        x = "The closest two are rows {pair[1]} and {pair[2]} of {.arg inducing}.",
+        i = "Use fewer ones, a shorter lengthscale, or a larger {.arg jitter}."),
+      kind = "factor", call = call)
   }
   if (is.null(metric$jitter) && factor$jitter > 0) {
     cli::cli_warn("Jitter {signif(factor$jitter, 2)} was added to the inducing points' covariance.",

@@ -48,8 +48,8 @@ warn_explained <- function(explained, n) {
   if (explained == 0) return(invisible())
   cli::cli_warn(
     c("{explained} of {n} point{?s} {?is/are} explained by the low-rank part: no variance is left.",
-                  i = "Their residual correlation with every other point is taken as 0."),
-                class = "covertree_warning")
+      i = "Their residual correlation with every other point is taken as 0."),
+    class = "covertree_warning")
 }
 
 # What new query points bring along: embedded coordinates and their rows of the factor.
