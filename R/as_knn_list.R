@@ -31,6 +31,7 @@ as_knn_list <- function(x, layout = c("FNN", "RANN", "uwot", "Rtsne", "BiocNeigh
   if (!inherits(x, "covertree_neighbors")) {
     stop_input(c("{.arg x} must be a result of {.fn find_knn}.", x = "It is {describe(x)}."))
   }
+  check_neighbors(x)
   own <- layout %in% c("RANN", "uwot")
   near <- if (own) with_self(x) else without_self(x)
   names <- switch(layout, FNN = c("nn.index", "nn.dist"), RANN = c("nn.idx", "nn.dists"),

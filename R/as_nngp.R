@@ -82,6 +82,7 @@ check_sets <- function(nn, call = rlang::caller_env()) {
     stop_input(c("{.arg nn} must hold the earlier neighbours of every row, in order.",
                  i = "{.fn vecchia_neighbors} returns them."), call = call)
   }
+  check_neighbors(nn, call)
 }
 
 check_order <- function(order, n, call = rlang::caller_env()) {

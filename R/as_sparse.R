@@ -30,6 +30,9 @@ as_sparse <- function(x, ...) UseMethod("as_sparse")
 as_sparse.covertree_neighbors <- function(x, values = c("distance", "connectivity"), ...) {
   need_package("Matrix", "for sparse matrices")
   edges <- result_edges(x)
+  if (length(edges$to) && !all(edges$to >= 1 & edges$to <= attr(x, "size"))) {
+    stop_input("{.arg x} must hold rows of its points only.")
+  }
   value <- edge_values(edges$distance, values)
   names <- if (!is.null(query_names(x)) ||
                !is.null(attr(x, "labels"))) list(query_names(x), attr(x, "labels"))
@@ -44,6 +47,7 @@ as_sparse.covertree_within <- as_sparse.covertree_neighbors
 #' @rdname as_sparse
 #' @export
 as_sparse.vecchia_factor <- function(x, ...) {
+  check_factor_object(x)
   need_package("Matrix", "for sparse matrices")
   n <- length(x$variance)
   there <- which(!is.na(x$index))

@@ -153,6 +153,7 @@ covariance_fault <- function(cov) object_fault(cov, "covertree_covariance", cova
 
 #' @export
 format.covertree_covariance <- function(x, ...) {
+  check_covariance(x)
   detail <- if (x$kind != "function") {
     c(if (x$variance != 1) paste("variance", format(x$variance, digits = 4)),
       paste("lengthscale", paste(vapply(x$lengthscale, format, "", digits = 4), collapse = ", ")))

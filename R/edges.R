@@ -6,6 +6,7 @@ result_edges <- function(x) UseMethod("result_edges")
 
 #' @export
 result_edges.covertree_neighbors <- function(x) {
+  check_neighbors(x)
   id <- t(x$index)
   found <- !is.na(id)
   list(from = col(id)[found], to = id[found], rank = row(id)[found],
@@ -14,6 +15,7 @@ result_edges.covertree_neighbors <- function(x) {
 
 #' @export
 result_edges.covertree_within <- function(x) {
+  check_within(x)
   count <- within_counts(x)
   list(from = rep.int(seq_along(count), count), to = as.integer(unlist(x$index, use.names = FALSE)),
        rank = sequence(count),
@@ -46,6 +48,7 @@ check_result <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env
       c("{.arg {arg}} must be from {.fn find_knn}, {.fn vecchia_neighbors} or {.fn find_within}.",
         x = "It is {describe(x)}."), call = call)
   }
+  if (inherits(x, "covertree_within")) check_within(x, call) else check_neighbors(x, call)
 }
 
 # Results that say for each indexed point in order what its neighbours are, as methods of other

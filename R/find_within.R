@@ -102,6 +102,7 @@ search_within <- function(index, queries, radius, run, engine = NULL, flat = TRU
 
 #' @export
 format.covertree_within <- function(x, ...) {
+  check_within(x)
   count <- if (is.null(x$offset)) lengths(x$index) else diff(x$offset)
   paste0("<covertree_within> ", count_of(length(count), "query", "queries"), ", ",
          count_of(sum(count), "neighbour"), " within ",
@@ -114,6 +115,7 @@ format_radius <- function(radius) {
 
 #' @export
 print.covertree_within <- function(x, ...) {
+  check_within(x)
   count <- if (is.null(x$offset)) lengths(x$index) else diff(x$offset)
   cat(format(x), "\n", sep = "")
   if (length(count)) {

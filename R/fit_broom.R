@@ -3,6 +3,7 @@
 
 #' @exportS3Method generics::tidy
 tidy.vecchia_fit <- function(x, conf.int = FALSE, conf.level = 0.95, ...) {
+  check_fit(x)
   values <- covariance_values(x)
   table <- data.frame(
     term = c(names(x$beta), names(values)),
@@ -20,6 +21,7 @@ tidy.vecchia_fit <- function(x, conf.int = FALSE, conf.level = 0.95, ...) {
 
 #' @exportS3Method generics::glance
 glance.vecchia_fit <- function(x, ...) {
+  check_fit(x)
   as_tibble_if_there(data.frame(
     logLik = as.double(x$logLik), AIC = stats::AIC(x$logLik), BIC = stats::BIC(x$logLik),
     nobs = length(x$model$y), df = attr(x$logLik, "df"), m = ncol(x$plan$sets),
@@ -28,6 +30,7 @@ glance.vecchia_fit <- function(x, ...) {
 
 #' @exportS3Method generics::augment
 augment.vecchia_fit <- function(x, data = NULL, newdata = NULL, ...) {
+  check_fit(x)
   if (!is.null(newdata)) {
     found <- predict.vecchia_fit(x, newdata, se.fit = TRUE)
     return(as_tibble_if_there(cbind(newdata, .fitted = found$fit, .se.fit = found$se.fit)))

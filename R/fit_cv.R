@@ -126,6 +126,7 @@ new_cv <- function(object, found, fold) {
 
 #' @export
 summary.vecchia_cv <- function(object, ...) {
+  check_cv(object)
   error <- object$observed - object$mean
   z <- error / object$sd
   crps <- object$sd * (z * (2 * stats::pnorm(z) - 1) + 2 * stats::dnorm(z) - 1 / sqrt(pi))
@@ -136,6 +137,7 @@ summary.vecchia_cv <- function(object, ...) {
 
 #' @export
 print.vecchia_cv <- function(x, digits = 4, ...) {
+  check_cv(x)
   cat("<vecchia_cv> ", count_of(nrow(x), "observation"), ", ",
       count_of(length(unique(x$fold)), "fold"), "\n", sep = "")
   print(summary.vecchia_cv(x), digits = digits)

@@ -57,7 +57,10 @@ fit_notes <- function(found, model) {
 # ---- numbers ----
 
 #' @export
-coef.vecchia_fit <- function(object, ...) c(object$beta, covariance_values(object))
+coef.vecchia_fit <- function(object, ...) {
+  check_fit(object)
+  c(object$beta, covariance_values(object))
+}
 
 # Estimates of the covariance's parameters, without those that were fixed.
 covariance_values <- function(fit) {
@@ -67,6 +70,7 @@ covariance_values <- function(fit) {
 
 #' @export
 vcov.vecchia_fit <- function(object, ...) {
+  check_fit(object)
   values <- covariance_values(object)
   own <- object$log_cov * outer(values, values)
   names <- c(names(object$beta), names(values))
@@ -80,6 +84,7 @@ vcov.vecchia_fit <- function(object, ...) {
 
 #' @export
 confint.vecchia_fit <- function(object, parm = NULL, level = 0.95, ...) {
+  check_fit(object)
   check_number(level, min = 0, max = 1)
   z <- stats::qnorm((1 + level) / 2)
   values <- covariance_values(object)
@@ -99,21 +104,32 @@ confint.vecchia_fit <- function(object, parm = NULL, level = 0.95, ...) {
 }
 
 #' @export
-logLik.vecchia_fit <- function(object, ...) object$logLik
+logLik.vecchia_fit <- function(object, ...) {
+  check_fit(object)
+  object$logLik
+}
 
 #' @export
-nobs.vecchia_fit <- function(object, ...) length(object$model$y)
+nobs.vecchia_fit <- function(object, ...) {
+  check_fit(object)
+  length(object$model$y)
+}
 
 #' @export
-formula.vecchia_fit <- function(x, ...) stats::formula(x$model$terms)
+formula.vecchia_fit <- function(x, ...) {
+  check_fit(x)
+  stats::formula(x$model$terms)
+}
 
 #' @export
 fitted.vecchia_fit <- function(object, ...) {
+  check_fit(object)
   predict_observed(object, FALSE)$mean
 }
 
 #' @export
 residuals.vecchia_fit <- function(object, type = c("response", "normalised", "trend"), ...) {
+  check_fit(object)
   type <- match_choice(type)
   if (type == "trend") return(restore_rows(object, trend_residual(object)))
   if (type == "normalised") return(restore_rows(object, normalised_residual(object)))
@@ -142,6 +158,7 @@ restore_rows <- function(object, x) {
 
 #' @export
 update.vecchia_fit <- function(object, formula. = NULL, ..., evaluate = TRUE) {
+  check_fit(object)
   matched <- object$call
   if (!is.null(formula.)) matched$formula <- stats::update(stats::formula(object), formula.)
   more <- match.call(expand.dots = FALSE)$...
@@ -153,6 +170,7 @@ update.vecchia_fit <- function(object, formula. = NULL, ..., evaluate = TRUE) {
 
 #' @export
 print.vecchia_fit <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
+  check_fit(x)
   cat("<vecchia_fit> ", format(x), "\n\n", sep = "")
   if (length(x$beta)) {
     cat("Mean\n")
@@ -167,6 +185,7 @@ print.vecchia_fit <- function(x, digits = max(3L, getOption("digits") - 3L), ...
 
 #' @export
 format.vecchia_fit <- function(x, ...) {
+  check_fit(x)
   inducing <- NROW(x$plan$inducing)
   paste0(count_of(nobs.vecchia_fit(x), "observation"), ", ",
          if (inducing) paste0(count_of(inducing, "inducing point"), ", "),
@@ -179,6 +198,7 @@ print_notes <- function(notes) for (note in notes) cat("# ", note, "\n", sep = "
 
 #' @export
 summary.vecchia_fit <- function(object, ...) {
+  check_fit(object)
   errors <- sqrt(diagonal(object$beta_cov))
   z <- object$beta / errors
   mean <- cbind(Estimate = object$beta, `Std. Error` = errors, `z value` = z,

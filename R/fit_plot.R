@@ -17,6 +17,7 @@
 #' @export
 plot.vecchia_fit <- function(x, which = c("residuals", "trace", "map", "sets"), newdata = NULL,
                              grid = 80, columns = 1:2, ...) {
+  check_fit(x)
   switch(match_choice(which),
     residuals = plot_fit_residuals(x, ...),
     trace = plot_fit_trace(x, ...),

@@ -49,13 +49,13 @@ predict.vecchia_fit <- function(object, newdata, coords = NULL, se.fit = FALSE,
                                 interval = c("none", "confidence", "prediction"), level = 0.95,
                                 m = object$settings$m, cond_on = c("obs", "all"), threads = NULL,
                                 progress = NULL, ...) {
+  check_fit(object)
   rlang::check_dots_empty()
   interval <- match_choice(interval)
   cond_on <- match_choice(cond_on)
   check_flag(se.fit)
   check_number(level, min = 0, max = 1)
   check_count(m)
-  check_fit(object)
   new <- if (missing(newdata)) NULL else new_places(object, newdata, coords)
   wanted <- se.fit || interval != "none"
   found <- if (is.null(new)) predict_observed(object, wanted)
@@ -126,19 +126,6 @@ own_offset <- function(fit, newdata, call) {
                  i = "Or make it a term of the formula, {.code offset()}."), call = call)
   }
   offset
-}
-
-# What a fit holds must belong together still.
-check_fit <- function(fit, call = rlang::caller_env()) {
-  n <- length(fit$plan$y)
-  fine <- n > 1 && is.list(fit$model) && NROW(fit$plan$points) == n && NROW(fit$plan$X) == n &&
-    NROW(fit$plan$sets) == n && length(fit$plan$order) == n && length(fit$model$y) == n &&
-    NCOL(fit$plan$X) == length(fit$beta) && all(dim(fit$beta_cov) == length(fit$beta)) &&
-    is.data.frame(fit$parameters)
-  if (!fine) {
-    stop_input(c("The fit has been changed: its parts no longer belong together.",
-                 i = "{.fn update} makes one anew."), call = call)
-  }
 }
 
 # Values at the complete places among all rows of newdata.

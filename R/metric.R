@@ -349,6 +349,7 @@ probe_metric <- function(metric, x, lifted, call) {
 
 #' @export
 format.covertree_metric <- function(x, ...) {
+  check_metric(x)
   detail <- c(
     if (!is.null(x$scale))
       paste0("scale ", paste(format(x$scale, trim = TRUE, digits = 4), collapse = ", ")),

@@ -19,13 +19,17 @@ result_origin <- function(queries, index) {
 }
 
 #' @export
-dim.covertree_neighbors <- function(x) dim(x$index)
+dim.covertree_neighbors <- function(x) {
+  check_neighbors(x)
+  dim(x$index)
+}
 
 #' @export
 length.covertree_neighbors <- function(x) 2L
 
 #' @export
 `[.covertree_neighbors` <- function(x, i, ...) {
+  check_neighbors(x)
   rows <- attr(x, "rows") %||% seq_len(nrow(x$index))
   if (missing(i) || nargs() > 2) {
     stop_input(c("Results are indexed by query alone: {.code nn[i]}.",
@@ -47,14 +51,15 @@ query_numbers <- function(x) {
 
 #' @importFrom utils head
 #' @export
-head.covertree_neighbors <- function(x, n = 6L, ...) x[utils::head(seq_len(nrow(x$index)), n)]
+head.covertree_neighbors <- function(x, n = 6L, ...) x[utils::head(seq_len(nrow(x)), n)]
 
 #' @importFrom utils tail
 #' @export
-tail.covertree_neighbors <- function(x, n = 6L, ...) x[utils::tail(seq_len(nrow(x$index)), n)]
+tail.covertree_neighbors <- function(x, n = 6L, ...) x[utils::tail(seq_len(nrow(x)), n)]
 
 #' @export
 format.covertree_neighbors <- function(x, ...) {
+  check_neighbors(x)
   paste0("<covertree_neighbors> ", count_of(nrow(x$index), "query", "queries"), " x ",
          ncol(x$index), ", ",
          format(attr(x, "metric")), if (isTRUE(attr(x, "predecessors"))) ", earlier rows only",
@@ -87,6 +92,7 @@ print.covertree_neighbors <- function(x, n = 6, ...) {
 
 #' @export
 summary.covertree_neighbors <- function(object, ...) {
+  check_neighbors(object)
   found <- rowSums(!is.na(object$index))
   structure(list(title = format(object), found = range(found),
                  distance = summary(as.vector(object$distance)), stats = attr(object, "stats")),
@@ -125,6 +131,7 @@ print.summary.covertree_neighbors <- function(x, ...) {
 #' @export
 plot.covertree_neighbors <- function(x, points, row = nrow(x$index), query = NULL, columns = 1:2,
                                      zoom = FALSE, add = FALSE, ...) {
+  check_neighbors(x)
   check_rows(row, nrow(x$index))
   if (!length(row)) stop_input("{.arg row} must be at least one query.")
   check_flag(zoom)
@@ -183,6 +190,7 @@ as_NNarray <- function(nn) {
     stop_input(c("{.arg nn} must hold the earlier neighbours of every row, in order.",
                  i = "{.fn vecchia_neighbors} returns them."))
   }
+  check_neighbors(nn)
   array <- cbind(seq(attr(nn, "first"), length.out = nrow(nn$index)), nn$index)
   storage.mode(array) <- "integer"
   unname(array)
@@ -215,7 +223,10 @@ neighbor_recall <- function(found, truth) {
 }
 
 index_matrix <- function(x, arg, call = rlang::caller_env()) {
-  if (inherits(x, "covertree_neighbors")) x <- x$index
+  if (inherits(x, "covertree_neighbors")) {
+    check_neighbors(x, call)
+    x <- x$index
+  }
   if (!is.matrix(x) || !is.numeric(x)) {
     stop_input(c("{.arg {arg}} must be a result of a search or a matrix of row numbers.",
                  x = "It is {describe(x)}."), call = call)

@@ -42,6 +42,7 @@ lengthscale_groups <- function(cov, columns, one) {
 # GpGp's array.
 set_matrix <- function(sets, n, run, call = rlang::caller_env()) {
   if (inherits(sets, "covertree_neighbors")) {
+    check_neighbors(sets, call)
     if (!isTRUE(attr(sets, "predecessors")) || !is.null(attr(sets, "rows")) ||
         !identical(attr(sets, "first"), 1L)) {
       stop_input(c("{.arg sets} must hold the earlier neighbours of every row, in order.",

@@ -132,17 +132,10 @@ rank_part <- function(factor, x, power) {
   x + rotated %*% (gain * crossprod(rotated, x))
 }
 
-check_factor_object <- function(x, arg = rlang::caller_arg(x), call = rlang::caller_env()) {
-  if (!inherits(x, "vecchia_factor")) {
-    stop_input(c("{.arg {arg}} must be a result of {.fn vecchia_factor}.",
-                 x = "It is {describe(x)}."),
-               call = call)
-  }
-}
-
 #' @rdname vecchia_factor
 #' @export
 solve.vecchia_factor <- function(a, b, ...) {
+  check_factor_object(a)
   if (missing(b)) {
     check_small(a)
     b <- diag(nrow(a))
@@ -153,6 +146,7 @@ solve.vecchia_factor <- function(a, b, ...) {
 #' @rdname vecchia_factor
 #' @export
 determinant.vecchia_factor <- function(x, logarithm = TRUE, ...) {
+  check_factor_object(x)
   check_flag(logarithm)
   value <- sum(log(x$variance)) + sum(log1p(x$low_rank$values %||% 0))
   value <- structure(if (logarithm) value else exp(value), logarithm = logarithm)
@@ -165,6 +159,7 @@ dim.vecchia_factor <- function(x) rep(length(x$variance), 2)
 #' @rdname vecchia_factor
 #' @export
 as.matrix.vecchia_factor <- function(x, ...) {
+  check_factor_object(x)
   check_small(x)
   tcrossprod(colour(x, diag(nrow(x))))
 }
@@ -178,6 +173,7 @@ check_small <- function(x, call = rlang::caller_env()) {
 #' @rdname vecchia_factor
 #' @export
 simulate.vecchia_factor <- function(object, nsim = 1, seed = NULL, ...) {
+  check_factor_object(object)
   check_count(nsim)
   if (!is.null(seed)) set.seed(seed)
   n <- nrow(object)
@@ -186,6 +182,7 @@ simulate.vecchia_factor <- function(object, nsim = 1, seed = NULL, ...) {
 
 #' @export
 format.vecchia_factor <- function(x, ...) {
+  check_factor_object(x)
   paste0("<vecchia_factor> ", count_of(nrow(x), "place"), " x ",
          count_of(ncol(x$index), "neighbour"),
          if (!is.null(x$low_rank)) paste0(", ", count_of(ncol(x$low_rank$Z), "inducing point")),
@@ -202,6 +199,7 @@ print.vecchia_factor <- function(x, ...) {
 #' @rdname vecchia_factor
 #' @export
 summary.vecchia_factor <- function(object, ...) {
+  check_factor_object(object)
   structure(list(title = format(object), variance = summary(object$variance),
                  neighbours = mean(rowSums(!is.na(object$index))),
                  log_determinant = as.numeric(determinant(object)$modulus),
