@@ -1,4 +1,5 @@
-# Objects that someone has edited: each method answers or refuses them with an error of the package's own class.
+# Objects that someone has edited: each method answers or refuses them with an error of the
+# package's own class.
 
 # Numbers of a generator of its own: the same mutations on every machine.
 draws <- function(state) function(n) {
@@ -10,13 +11,16 @@ draws <- function(state) function(n) {
 ways_in <- function(object, way = list()) {
   plain <- unclass(object)
   inner <- if (is.list(plain)) lapply(seq_along(plain), function(i) ways_in(plain[[i]], c(way, i)))
-  kept <- setdiff(names(attributes(object)), c("dim", "row.names", "class", ".Environment", "srcref"))
-  outer <- if (is.atomic(plain) || is.list(plain)) lapply(kept, function(a) ways_in(attr(object, a), c(way, a)))
+  kept <- setdiff(names(attributes(object)),
+                  c("dim", "row.names", "class", ".Environment", "srcref"))
+  outer <- if (is.atomic(plain) ||
+               is.list(plain)) lapply(kept, function(a) ways_in(attr(object, a), c(way, a)))
   c(list(way), unlist(c(inner, outer), recursive = FALSE))
 }
 
 part_at <- function(object, way) {
-  for (step in way) object <- if (is.character(step)) attr(object, step, exact = TRUE) else unclass(object)[[step]]
+  for (step in way) object <- if (is.character(step)) attr(object, step, exact = TRUE)
+                              else unclass(object)[[step]]
   object
 }
 
@@ -37,7 +41,8 @@ with_part <- function(object, way, value) {
 mutations <- function(x, draw) {
   from_list <- function(f) function() structure(f(unclass(x)), class = oldClass(x))
   c(list(function() NULL, function() "a", function() list(), function() NA, function() new.env(),
-         function() getClass("numeric"), function() NaN, function() Inf, function() -1, function() 1e300, function() sum,
+         function() getClass("numeric"), function() NaN, function() Inf, function() -1,
+         function() 1e300, function() sum,
          function() quote(a), function() integer(), function() letters),
     if (is.atomic(x) && length(x)) {
       list(function() x[-1], function() c(x, x), function() as.character(x), function() as.list(x),
@@ -56,7 +61,8 @@ outcomes <- function(object, methods, count, draw) {
   unlist(lapply(seq_len(count), function(i) {
     way <- ways[[draw(length(ways))]]
     choice <- mutations(part_at(object, way), draw)
-    changed <- tryCatch(with_part(object, way, choice[[draw(length(choice))]]()), error = function(e) object)
+    changed <- tryCatch(with_part(object, way, choice[[draw(length(choice))]]()),
+                        error = function(e) object)
     vapply(names(methods), function(name) {
       tryCatch({
         suppressWarnings(utils::capture.output(methods[[name]](changed)))
@@ -84,13 +90,16 @@ test_that("changed results of searches are answered or refused", {
                            likelihood = function(x) vecchia_loglik(points[, 1], x, points, cov)))
   expect_classed(vecchia_neighbors(points, m = 4), methods)
   expect_classed(find_within(points, radius = 0.2), c(words[1:2], list(table = as.data.frame)))
-  expect_classed(find_within(points, radius = 0.2, flat = TRUE), c(words[1:2], list(table = as.data.frame)))
+  expect_classed(find_within(points, radius = 0.2, flat = TRUE),
+                 c(words[1:2], list(table = as.data.frame)))
 })
 
 test_that("changed factors are answered or refused", {
   skip_on_cran()
-  methods <- c(words, list(whiten = function(x) whiten(x, points), colour = function(x) colour(x, points),
-                           solve = function(x) solve(x, points), matrix = as.matrix, determinant = determinant))
+  methods <- c(words,
+               list(whiten = function(x) whiten(x, points), colour = function(x) colour(x, points),
+                           solve = function(x) solve(x, points), matrix = as.matrix,
+                           determinant = determinant))
   sets <- vecchia_neighbors(points, m = 4)
   expect_classed(vecchia_factor(sets, points, cov), methods)
   expect_classed(vecchia_factor(sets, points, cov, inducing = points[1:5, ]), methods)
@@ -99,9 +108,13 @@ test_that("changed factors are answered or refused", {
 test_that("changed fits are answered or refused", {
   skip_on_cran()
   data <- data.frame(points, y = points[, 1] + cos(1:40))
-  fit <- suppressWarnings(vecchia_fit(y ~ 1, data, ~ a + b, cov_exponential(), m = 4, progress = FALSE))
-  methods <- c(words, list(coef = coef, vcov = vcov, confint = confint, logLik = logLik, nobs = nobs, fitted = fitted,
-                           residuals = residuals, predict = function(x) predict(x, data[1:3, ], se.fit = TRUE),
+  fit <- suppressWarnings(vecchia_fit(y ~ 1, data, ~ a + b, cov_exponential(), m = 4,
+                                      progress = FALSE))
+  methods <- c(words,
+               list(coef = coef, vcov = vcov, confint = confint, logLik = logLik, nobs = nobs,
+                    fitted = fitted,
+                           residuals = residuals,
+                           predict = function(x) predict(x, data[1:3, ], se.fit = TRUE),
                            simulate = function(x) simulate(x, 2, seed = 1)))
   expect_classed(fit, methods)
   expect_classed(cv(fit, "loo"), words[c("print", "summary")], 20)
@@ -109,6 +122,7 @@ test_that("changed fits are answered or refused", {
 
 test_that("changed metrics and covariances are answered or refused", {
   skip_on_cran()
-  expect_classed(metric_great_circle(), c(words[1:2], list(search = function(m) find_knn(points, k = 2, metric = m))))
+  expect_classed(metric_great_circle(),
+                 c(words[1:2], list(search = function(m) find_knn(points, k = 2, metric = m))))
   expect_classed(cov, c(words[1:2], list(likelihood = function(c) covariance(c, points))))
 })

@@ -159,6 +159,10 @@ int ct_plan_small_limit(const ct_residual_plan *plan, const ct_residual *index, 
 #define SHARE_OF_COLUMNS 0.03
 #define SHARES 255
 
+/* Probe, net and trial together cost at most a tenth of the scan where there are so many points:
+ * where nothing can be rejected, each of them measures some hundred queries in vain. */
+#define FEWEST_COLUMN_POINTS 30000
+
 /* Fewer queries do not pay the product that makes the columns; nor do they where there are so few
  * points for each. */
 #define QUERIES_PER_COLUMN 4
@@ -182,7 +186,7 @@ int ct_plan_worth_columns(const ct_residual_plan *plan, const ct_residual *index
                           const ct_residual_queries *queries, int k) {
   double worth = queries_worth(index, queries);
   if (plan->method != CT_METHOD_CHOSEN) return plan->method == CT_METHOD_SCREENED;
-  return index->factor && index->n >= FEWEST_POINTS && k <= index->n / LARGEST_K &&
+  return index->factor && index->n >= FEWEST_COLUMN_POINTS && k <= index->n / LARGEST_K &&
          index->rank <= index->n / POINTS_PER_COLUMN && worth >= 500 &&
          worth >= QUERIES_PER_COLUMN * index->rank &&
          column_bytes(index) <= bytes_of(plan, index) && is_rough(index);
