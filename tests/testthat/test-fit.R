@@ -17,6 +17,7 @@ test_that("a fit is where the likelihood of its sets is largest", {
 
 test_that("estimates are GpGp's where families and sets are the same", {
   skip_if_not_installed("GpGp")
+  skip_if_not_installed("fields")
   set.seed(502)
   data <- fit_data(400)
   fit <- vecchia_fit(y ~ slope, data, ~ east + north, cov_exponential(), m = 15)

@@ -47,7 +47,8 @@ ct_status ct_plan_columns(ct_columns *columns, const ct_screened_task *task, uns
 
 /* A trial of a built net on the queries of a few balls: fills the parts of the table that they
  * need, answers them (state), and compares what all would cost with what the scan costs, and
- * with rival, in seconds on one thread. *pays: whether to go on. asking: the net's members, or the new points. */
+ * with rival, in seconds on one thread. *pays: whether to go on. asking: the net's members, or the
+ * new points. */
 ct_status ct_plan_trial(ct_net *net, ct_members *asking, ct_table_work *work,
                         const ct_residual_queries *queries, int k, unsigned char *state, int *id,
                         double *dist, double rival, int *pays, double done, ct_stats *stats,
